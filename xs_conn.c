@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_conn.c - one connection to the store. See xs_conn.h.
+ */
+#include "xs_conn.h"
+
+/* A peer that keeps its ring moving must not keep us in one call for ever. */
+#define PUMP_ROUNDS	8
+
+#define SLOT_BITS	4u
+
+_Static_assert(XS_CONN_SLOTS == 1u << SLOT_BITS, "an id's low bits are its slot");
+
+/**
+ * xs_conn_init() - begin with a store page
+ * @conn: filled in
+ * @page: the store page, mapped
+ * @seed: where ids start; random, so that no reply to a predecessor can match
+ * @event: called for each watch event; see struct xs_conn
+ */
+void xs_conn_init(struct xs_conn *conn, struct xenstore_domain_interface *page, u32 seed,
+		  void (*event)(struct xs_conn *, const char *path, const char *token))
+{
+	memset(conn, 0, sizeof(*conn));
+	conn->page = (char *)page;
+	conn->event = event;
+	conn->generation = seed;
+	conn->tail = &conn->queue;
+	conn->orphan.done = XS_HDR_SIZE;	/* nothing left of it */
+	xs_ring_attach(&conn->req, page->req, &page->req_prod, &page->req_cons);
+	xs_ring_attach(&conn->rsp, page->rsp, &page->rsp_cons, &page->rsp_prod);
+	xs_in_init(&conn->in);
+}
+
+static u32 page_word(const struct xs_conn *conn, u32 offset)
+{
+	return READ_ONCE(*(const u32 *)(conn->page + offset));
+}
+
+/**
+ * xs_conn_features() - what the server says that it can do
+ * @conn: the connection
+ *
+ * Return: XS_FEATURE_* bits, read afresh: they may appear at any time.
+ */
+u32 xs_conn_features(const struct xs_conn *conn)
+{
+	return page_word(conn, XS_PAGE_SERVER_FEATURES);
+}
+
+static u32 id_of(const struct xs_conn *conn, u32 slot)
+{
+	return conn->generation << SLOT_BITS | slot;
+}
+
+/**
+ * xs_conn_seek() - the response ring may hold leftovers: throw them away
+ * @conn: the connection, with nothing in flight
+ *
+ * The next request to be queued must be RESET_WATCHES. It travels alone, and the stream is in step
+ * from its reply on.
+ */
+void xs_conn_seek(struct xs_conn *conn)
+{
+	conn->seeking = true;
+	conn->seek_id = id_of(conn, 0);	/* slots are all free: the first one is next */
+	conn->seek_from = conn->rsp.at;
+	xs_in_init(&conn->in);
+}
+
+/**
+ * xs_conn_queue() - hand a request over
+ * @conn: the connection
+ * @req: @req->out is made; it is sent by the pumps to come, in the order of queueing
+ */
+void xs_conn_queue(struct xs_conn *conn, struct xs_req *req)
+{
+	req->state = XS_REQ_QUEUED;
+	req->result = 0;
+	req->error[0] = '\0';
+	req->next = NULL;
+	*conn->tail = req;
+	conn->tail = &req->next;
+}
+
+/**
+ * xs_conn_idle() - is nothing under way?
+ * @conn: the connection
+ *
+ * Return: true when no message is queued or partly sent and no reply is owed or partly received.
+ */
+bool xs_conn_idle(const struct xs_conn *conn)
+{
+	return !conn->queue && !conn->sending && !xs_out_left(&conn->orphan) &&
+		!conn->stats.inflight &&
+		(!conn->in.have || conn->in.have == XS_HDR_SIZE + conn->in.hdr.len);
+}
+
+/* The request leaves the connection. */
+static void finish(struct xs_req *req, int result)
+{
+	req->state = XS_REQ_IDLE;
+	req->result = result;
+	req->done(req);
+}
+
+static void free_slot(struct xs_conn *conn, u32 slot)
+{
+	conn->slots[slot].busy = false;
+	conn->slots[slot].req = NULL;
+	conn->stats.inflight--;
+}
+
+static bool unqueue(struct xs_conn *conn, struct xs_req *req)
+{
+	struct xs_req **at;
+
+	for (at = &conn->queue; *at; at = &(*at)->next) {
+		if (*at != req)
+			continue;
+		*at = req->next;
+		if (!*at)
+			conn->tail = at;
+		return true;
+	}
+	return false;
+}
+
+/**
+ * xs_conn_abandon() - take a request back before its reply has come
+ * @conn: the connection
+ * @req: a request that was queued; it may be done already
+ *
+ * After this the connection touches neither @req nor what it points to. done() is not called.
+ *
+ * Return: true when it was taken back; false when it was done already, and its result stands.
+ */
+bool xs_conn_abandon(struct xs_conn *conn, struct xs_req *req)
+{
+	if (req->state == XS_REQ_IDLE)
+		return false;
+	if (req->state == XS_REQ_QUEUED) {
+		unqueue(conn, req);
+	} else {
+		conn->slots[req->slot].req = NULL;
+		if (conn->sending == req) {
+			conn->sending = NULL;
+			conn->orphan = req->out;
+			xs_out_spill(&conn->orphan, conn->spill);
+		}
+		if (conn->receiving == req) {
+			conn->receiving = NULL;
+			xs_in_into(&conn->in, NULL, 0);
+		}
+	}
+	req->state = XS_REQ_IDLE;
+	return true;
+}
+
+/**
+ * xs_conn_fail() - end all that is under way
+ * @conn: the connection
+ * @err: the result they get, a negative errno
+ *
+ * The rings are not touched any more until xs_conn_init().
+ */
+void xs_conn_fail(struct xs_conn *conn, int err)
+{
+	struct xs_req *req;
+	u32 i;
+
+	conn->broken = err;
+	conn->sending = NULL;
+	conn->receiving = NULL;
+	memset(&conn->orphan, 0, sizeof(conn->orphan));
+	conn->orphan.done = XS_HDR_SIZE;
+	for (i = 0; i < XS_CONN_SLOTS; i++) {
+		req = conn->slots[i].req;
+		if (conn->slots[i].busy)
+			free_slot(conn, i);
+		if (req)
+			finish(req, err);
+	}
+	while ((req = conn->queue)) {
+		unqueue(conn, req);
+		finish(req, err);
+	}
+}
+
+/* ---- sending ---------------------------------------------------------------------------- */
+
+static bool take_slot(struct xs_conn *conn, struct xs_req *req)
+{
+	u32 i;
+
+	for (i = 0; i < XS_CONN_SLOTS; i++) {
+		if (conn->slots[i].busy)
+			continue;
+		conn->slots[i].busy = true;
+		conn->slots[i].req = req;
+		conn->slots[i].id = id_of(conn, i);
+		conn->generation++;
+		if (++conn->stats.inflight > conn->stats.inflight_most)
+			conn->stats.inflight_most = conn->stats.inflight;
+		req->slot = i;
+		req->out.hdr.req_id = conn->slots[i].id;
+		req->state = XS_REQ_SENT;
+		return true;
+	}
+	return false;
+}
+
+/* What is to be put into the ring next: what has begun before what has not. */
+static struct xs_out *next_out(struct xs_conn *conn)
+{
+	if (xs_out_left(&conn->orphan))
+		return &conn->orphan;
+	if (conn->sending)
+		return &conn->sending->out;
+	if (!conn->queue || (conn->seeking && conn->stats.inflight))
+		return NULL;
+	if (!take_slot(conn, conn->queue)) {
+		conn->stats.slots_full++;
+		return NULL;
+	}
+	conn->sending = conn->queue;
+	unqueue(conn, conn->sending);
+	return &conn->sending->out;
+}
+
+/* Returns whether anything was put into the ring, or a negative errno. */
+static int send(struct xs_conn *conn)
+{
+	struct xs_out *out;
+	int room;
+
+	if (!conn->queue && !conn->sending && !xs_out_left(&conn->orphan))
+		return false;
+	room = xs_ring_look_room(&conn->req);
+	if (room < 0)
+		return room;
+	while (conn->req.n && (out = next_out(conn))) {
+		if (xs_out_push(out, &conn->req)) {
+			conn->stats.ring_full++;
+			break;
+		}
+		conn->stats.requests++;
+		if (out != &conn->orphan)
+			conn->sending = NULL;
+	}
+	conn->stats.bytes_out += (u32)room - conn->req.n;
+	return xs_ring_publish_put(&conn->req);
+}
+
+/* ---- receiving -------------------------------------------------------------------------- */
+
+/* A header is there: whose payload is it? */
+static int on_header(struct xs_conn *conn)
+{
+	const struct xsd_sockmsg *hdr = &conn->in.hdr;
+	struct xs_slot *slot;
+	struct xs_req *req;
+
+	conn->receiving = NULL;
+	if (conn->seeking) {
+		conn->seeking = false;
+		conn->stats.dropped += conn->rsp.at - conn->seek_from - XS_HDR_SIZE;
+	}
+	if (hdr->type == XS_WATCH_EVENT) {
+		xs_in_into(&conn->in, conn->event_buf, sizeof(conn->event_buf));
+		return 0;
+	}
+	slot = &conn->slots[hdr->req_id & (XS_CONN_SLOTS - 1)];
+	if (!slot->busy || slot->id != hdr->req_id)
+		return -EBADMSG;
+	req = slot->req;
+	if (!req)
+		return 0;
+	if (req == conn->sending)	/* an answer before the question */
+		return -EBADMSG;
+	conn->receiving = req;
+	if (hdr->type == XS_ERROR && !req->raw)
+		xs_in_into(&conn->in, req->error, sizeof(req->error) - 1);
+	else
+		xs_in_into(&conn->in, req->reply, req->cap);
+	return 0;
+}
+
+static void on_event(struct xs_conn *conn)
+{
+	u32 len = conn->in.hdr.len;
+	const char *path, *token;
+
+	conn->stats.events++;
+	path = xs_strings_valid(conn->event_buf, len) ?
+		xs_strings_next(conn->event_buf, len, NULL) : NULL;
+	token = path ? xs_strings_next(conn->event_buf, len, path) : NULL;
+	if (token)
+		conn->event(conn, path, token);
+	else
+		conn->stats.bad_events++;
+}
+
+static int reply_result(struct xs_conn *conn, struct xs_req *req)
+{
+	u32 n = req->len < XS_ERROR_MAX - 1 ? req->len : XS_ERROR_MAX - 1;
+
+	if (req->type == XS_ERROR && !req->raw) {
+		req->error[n] = '\0';
+		return xs_errno(req->error, n);
+	}
+	if (req->type != req->out.hdr.type && req->type != XS_ERROR) {
+		conn->stats.wrong_type++;
+		return -EPROTO;
+	}
+	return req->len > req->cap ? -ENOBUFS : 0;
+}
+
+/* A message is there, whole. */
+static void on_message(struct xs_conn *conn)
+{
+	struct xs_req *req = conn->receiving;
+
+	conn->receiving = NULL;
+	if (conn->in.hdr.type == XS_WATCH_EVENT) {
+		on_event(conn);
+		return;
+	}
+	free_slot(conn, conn->in.hdr.req_id & (XS_CONN_SLOTS - 1));
+	if (!req) {
+		conn->stats.late++;
+		return;
+	}
+	conn->stats.replies++;
+	req->type = conn->in.hdr.type;
+	req->len = conn->in.hdr.len;
+	finish(req, reply_result(conn, req));
+}
+
+/* Returns whether the server has to be signalled, or a negative errno. */
+static int receive(struct xs_conn *conn)
+{
+	int unread = xs_ring_look_unread(&conn->rsp), step;
+
+	if (unread < 0)
+		return unread;
+	while (conn->rsp.n) {
+		step = conn->seeking ? xs_in_seek(&conn->in, &conn->rsp, XS_TYPE_RESET_WATCHES,
+						  conn->seek_id)
+				     : xs_in_step(&conn->in, &conn->rsp);
+		/* A message may have no payload: then no byte has to come to end it. */
+		while (step == XS_IN_HEADER) {
+			step = on_header(conn);
+			if (step < 0)
+				return step;
+			step = xs_in_step(&conn->in, &conn->rsp);
+		}
+		if (step < 0)
+			return step;
+		if (step == XS_IN_MESSAGE)
+			on_message(conn);
+	}
+	conn->stats.bytes_in += (u32)unread;
+	return xs_ring_publish_take(&conn->rsp);
+}
+
+/**
+ * xs_conn_pump() - move all that can be moved
+ * @conn: the connection
+ *
+ * Empties the response ring first: a server that waits for room there reads no requests.
+ *
+ * Return: XS_PUMP_* bits. A negative errno says that the ring is broken; it is kept in
+ * @conn->broken, nothing is moved any more, and the caller ends what is under way with
+ * xs_conn_fail(): -EIO for an index that cannot be, -ECOMM when the server has set its error word,
+ * -EPROTO for a length over 4096, -EBADMSG for a reply that nobody asked for.
+ */
+int xs_conn_pump(struct xs_conn *conn)
+{
+	int flags = 0, round, got, put = 0;
+	u32 at;
+
+	if (conn->broken)
+		return conn->broken;
+	for (round = 0; round < PUMP_ROUNDS; round++) {
+		if ((xs_conn_features(conn) & XS_FEATURE_ERROR) && page_word(conn, XS_PAGE_ERROR))
+			return conn->broken = -ECOMM;
+		at = conn->rsp.at;
+		got = receive(conn);
+		if (got >= 0)
+			put = send(conn);
+		if (got < 0 || put < 0)
+			return conn->broken = got < 0 ? got : put;
+		if (got || put)
+			flags |= XS_PUMP_SIGNAL;
+		if (at == conn->rsp.at)
+			return flags;
+	}
+	return flags | XS_PUMP_AGAIN;
+}
