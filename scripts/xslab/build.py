@@ -1,0 +1,140 @@
+"""Builds the project's modules for the lab's kernel, from a copy of the sources, with the fetched headers.
+
+The copy keeps the layout of the repository and the files' times, so that only what changed is compiled anew.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .packages import Store, headers_dir
+from .paths import REPO, BuildError, build_dir, digest, locked, say
+
+SOURCE_SUFFIXES = {".c", ".h", ".S", ".lds"}
+SOURCE_NAMES = {"Kbuild", "Makefile"}
+# Folders of the repository that a module build may include from, and the top itself.
+COPIED_FOLDERS = ("include",)
+
+
+@dataclass
+class Built:
+    """What a build gave: stripped modules and static test programs, by file name."""
+    release: str
+    modules: dict[str, Path] = field(default_factory=dict)
+    programs: dict[str, Path] = field(default_factory=dict)
+
+
+def _is_source(path: Path) -> bool:
+    generated = path.name.endswith(".mod.c")
+    return path.is_file() and not generated and (path.suffix in SOURCE_SUFFIXES or path.name in SOURCE_NAMES)
+
+
+def module_folders(source: Path) -> list[Path]:
+    """Folders with a Kbuild of their own: the top and test/*/ ."""
+    folders = [source] if (source / "Kbuild").exists() else []
+    return folders + sorted(p.parent for p in (source / "test").glob("*/Kbuild"))
+
+
+def _wanted(source: Path) -> dict[str, Path]:
+    """Every file of the copy, by its place in the repository."""
+    files = [p for p in source.iterdir() if _is_source(p)]
+    for folder in COPIED_FOLDERS:
+        files += [p for p in (source / folder).rglob("*") if _is_source(p)]
+    for folder in module_folders(source):
+        if folder != source:
+            files += [p for p in folder.rglob("*") if _is_source(p)]
+    return {str(p.relative_to(source)): p for p in files}
+
+
+def _mirror(source: Path, copy: Path) -> str:
+    """Bring the copy up to date; gives a key of the sources' names, sizes and times."""
+    wanted = _wanted(source)
+    facts = []
+    for name, path in sorted(wanted.items()):
+        there, here = copy / name, path.stat()
+        facts.append(f"{name} {here.st_size} {here.st_mtime_ns}")
+        if there.exists():
+            old = there.stat()
+            if (old.st_size, old.st_mtime_ns) == (here.st_size, here.st_mtime_ns):
+                continue
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, there)
+    for path in copy.rglob("*"):
+        if _is_source(path) and str(path.relative_to(copy)) not in wanted:
+            path.unlink()
+    return digest(facts)
+
+
+def _make(headers: Path, folder: Path, copy: Path, symbols: Path | None, log: Path) -> None:
+    command = ["make", "-s", "-C", str(headers), f"M={folder}", f"-j{os.cpu_count() or 1}", "CC=gcc-12"
+               if shutil.which("gcc-12") else "CC=gcc", "modules"]
+    if symbols:
+        command.append(f"KBUILD_EXTRA_SYMBOLS={symbols}")
+    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARCH", "CROSS_COMPILE")}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL)
+    text = (done.stdout + done.stderr).replace(f"{copy}/", "")
+    with open(log, "a") as out:
+        out.write(f"$ {' '.join(command)}\n{text}")
+    lines = [line for line in text.splitlines() if line.strip() and "Skipping BTF generation" not in line]
+    if done.returncode:
+        raise BuildError("\n".join(lines + [f"the modules do not build (all of it: {log})"]))
+    for line in lines:
+        say(line)
+
+
+def build(store: Store, kernel_name: str, source: Path) -> Built:
+    """Build what there is; says nothing when all is well. Raises BuildError with the compiler's lines."""
+    headers = store.tree(f"headers-{kernel_name}")
+    release = store.tree(f"kernel-{kernel_name}").release
+    # Another source tree (XSFRONT_SRC) is built beside this one's modules, not over them.
+    name = release if source == REPO else f"{release}-{digest([str(source)])}"
+    place = build_dir() / name
+    with locked(build_dir() / f"{name}.lock"):
+        copy, out = place / "src", place / "out"
+        copy.mkdir(parents=True, exist_ok=True)
+        out.mkdir(exist_ok=True)
+        built = Built(release)
+        key = digest([_mirror(source, copy), headers.key, str(headers.path)])
+        stamp = place / "built"
+        if not (stamp.exists() and stamp.read_text() == key):
+            stamp.unlink(missing_ok=True)
+            _build_modules(headers_dir(headers), source, copy, out, place / "build.log")
+            stamp.write_text(key)
+        built.modules = {p.name: p for p in sorted(out.glob("*.ko"))}
+        built.programs = _build_programs(source, place / "programs")
+        return built
+
+
+def _build_modules(headers: Path, source: Path, copy: Path, out: Path, log: Path) -> None:
+    log.write_text("")
+    for old in out.glob("*.ko"):
+        old.unlink()
+    symbols = None
+    for folder in module_folders(source):
+        place = copy / folder.relative_to(source)
+        _make(headers, place, copy, symbols, log)
+        if folder == source:
+            symbols = copy / "Module.symvers"
+        for module in place.glob("*.ko"):
+            # Without debug information: a tenth of the size, and it has to travel into guests.
+            subprocess.run(["objcopy", "--strip-debug", str(module), str(out / module.name)], check=True)
+
+
+def _build_programs(source: Path, out: Path) -> dict[str, Path]:
+    """test/prog/*.c, static where the host can."""
+    programs = {}
+    for file in sorted((source / "test/prog").glob("*.c")):
+        target = out / file.stem
+        if not target.exists() or target.stat().st_mtime_ns <= file.stat().st_mtime_ns:
+            out.mkdir(exist_ok=True)
+            common = ["gcc", "-O2", "-s", "-pthread", f"-I{source / 'include'}", "-o", str(target), str(file)]
+            if subprocess.run(common + ["-static"], capture_output=True).returncode:
+                done = subprocess.run(common, capture_output=True, text=True)
+                if done.returncode:
+                    raise BuildError(done.stderr.strip())
+        programs[file.stem] = target
+    return programs

@@ -1,0 +1,177 @@
+"""The emulated machine: QEMU's command line, its life, and the channels to what runs in it.
+
+Each channel is one end of a socket pair whose other end QEMU inherits: no paths, no ports, nothing to collide or to
+leave behind. Channels: "xen" (Xen's serial console, dom0's kernel console too), "monitor" (QMP), and the virtio-serial
+ports "control", "dom0", "kmsg", "console0"... (guest/init-dom0 has the other side).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from .images import Images
+from .paths import LabError, say
+from .payload import CONSOLES
+
+QEMU = "qemu-system-x86_64"
+# SMAP breaks a PV dom0, rdtscp breaks PVH, AVX hangs Xen: this set is safe. No random instructions: runs repeat.
+CPU = "qemu64,+svm,+npt,-rdrand,-rdseed"
+PORTS = ["control", "dom0", "kmsg"] + [f"console{n}" for n in range(CONSOLES)]
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What the machine is, apart from what is loaded into it; a snapshot fits one shape."""
+    memory: int
+    dom0_memory: int
+    icount: bool
+    store: str
+
+    @staticmethod
+    def of(hvm: bool, guest_memory: int, icount: bool, store: str) -> "Shape":
+        dom0 = 480 if hvm else 352
+        # Room for the guest, one more of its size, Xen itself and the shadow of a device model.
+        return Shape(dom0 + 2 * guest_memory + 320, dom0, icount, store)
+
+    def arguments(self) -> list[str]:
+        words = ["-machine", "q35", "-cpu", CPU, "-m", str(self.memory), "-display", "none", "-no-reboot",
+                 "-nodefaults", "-no-user-config"]
+        if self.icount:
+            # Guest time counts instructions: the same run takes the same time on any machine.
+            words += ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1",
+                      "-rtc", "base=2020-01-01,clock=vm"]
+        else:
+            words += ["-accel", "tcg,thread=multi", "-smp", "2"]
+        return words
+
+    def boot_arguments(self, images: Images, initrd: Path, waiting: bool) -> list[str]:
+        xen = (f"console=com1 com1=115200,8n1 dom0_mem={self.dom0_memory}M,max:{self.dom0_memory}M dom0_max_vcpus=1 "
+               "loglvl=warning guest_loglvl=warning sched=credit")
+        dom0 = f"console=hvc0 quiet loglevel=4 panic=-1 rdinit=/init lab.store={self.store}"
+        if waiting:
+            dom0 += " lab.wait"
+        module = str(initrd)
+        if "," in module or "," in str(images.vmlinux):
+            raise LabError("QEMU takes no comma in the path of a boot module; choose other places for cache and build")
+        return ["-kernel", str(images.xen), "-append", xen, "-initrd", f"{images.vmlinux} {dom0},{module}"]
+
+
+def qemu_version() -> str:
+    """QEMU's version, as it says; snapshots belong to one version."""
+    if not shutil.which(QEMU):
+        raise LabError(f"{QEMU} is missing: scripts/host-deps says how to get it")
+    text = subprocess.run([QEMU, "--version"], capture_output=True, text=True).stdout
+    return text.splitlines()[0] if text else "unknown"
+
+
+def warn_of_new_qemu(version: str, types: str) -> None:
+    found = re.search(r"version (\d+)\.", version)
+    if found and int(found.group(1)) >= 10 and types == "pvh":
+        say(f"{version}: PVH guests are known to die silently under QEMU 10 and later; 7.2 to 9 work")
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+class Machine:
+    """One QEMU and its channels. Use it in a `with`: it never outlives the block, nor this process."""
+
+    def __init__(self, shape: Shape, log: Path) -> None:
+        self.shape, self.log = shape, log
+        self.channels: dict[str, socket.socket] = {}
+        self.process: subprocess.Popen | None = None
+
+    def start(self, extra: list[str]) -> None:
+        """Run QEMU; `extra` is what it boots, or "-incoming"."""
+        if not shutil.which(QEMU):
+            raise LabError(f"{QEMU} is missing: scripts/host-deps says how to get it")
+        theirs: list[socket.socket] = []
+
+        def channel(name: str) -> list[str]:
+            mine, other = socket.socketpair()
+            self.channels[name] = mine
+            theirs.append(other)
+            return ["-chardev", f"socket,id={name},fd={other.fileno()}"]
+
+        words = [QEMU, *self.shape.arguments(), *channel("xen"), "-serial", "chardev:xen",
+                 *channel("monitor"), "-mon", "chardev=monitor,mode=control",
+                 "-device", f"virtio-serial-pci,max_ports={len(PORTS) + 1}"]
+        for number, name in enumerate(PORTS, 1):
+            words += [*channel(name), "-device", f"virtserialport,chardev={name},nr={number},name={name}"]
+        words += extra
+        with open(self.log, "w") as log:
+            log.write(" ".join(words) + "\n")
+            log.flush()
+            self.process = subprocess.Popen(
+                words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                pass_fds=[end.fileno() for end in theirs], preexec_fn=_die_with_parent)
+        for end in theirs:
+            end.close()
+        for end in self.channels.values():
+            end.setblocking(False)
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+        if self.process:
+            self.process.wait()
+        for end in self.channels.values():
+            end.close()
+        self.channels.clear()
+
+    def __enter__(self) -> "Machine":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def how_it_ended(self) -> str:
+        """One line on a QEMU that went away by itself."""
+        status = self.process.wait() if self.process else None
+        lines = self.log.read_text(errors="replace").strip().splitlines()[1:]
+        return f"QEMU ended with status {status}" + (f": {lines[-1]}" if lines else "")
+
+
+class Monitor:
+    """QMP: enough of it for snapshots."""
+
+    def __init__(self, end: socket.socket, timeout: float = 60) -> None:
+        self._end = end
+        self._end.setblocking(True)
+        self._end.settimeout(timeout)
+        self._text = b""
+        self._receive()  # the greeting
+        self.call("qmp_capabilities")
+
+    def _receive(self) -> dict:
+        while b"\n" not in self._text:
+            try:
+                more = self._end.recv(65536)
+            except TimeoutError as error:
+                raise LabError("QEMU's monitor does not answer") from error
+            if not more:
+                raise LabError("QEMU's monitor is closed")
+            self._text += more
+        line, self._text = self._text.split(b"\n", 1)
+        return json.loads(line)
+
+    def call(self, command: str, **arguments: object) -> dict:
+        request = {"execute": command, "arguments": {k.replace("_", "-"): v for k, v in arguments.items()}}
+        self._end.sendall(json.dumps(request).encode() + b"\n")
+        while True:
+            answer = self._receive()
+            if "error" in answer:
+                raise LabError(f"QEMU: {command}: {answer['error'].get('desc', answer['error'])}")
+            if "return" in answer:
+                return answer["return"]

@@ -1,0 +1,149 @@
+"""What is fetched: named sets of packages, each unpacked into a tree of its own in the cache."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import apt
+from .paths import LabError, UserError, digest, fresh_dir, locked, say
+
+XEN_VERSION = "4.17"
+XEN_SUITE = "bookworm"
+XEN_PACKAGES = """
+    xen-hypervisor-4.17-amd64 xen-utils-4.17 libxenmisc4.17 xenstore-utils libxencall1 libxendevicemodel1
+    libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1
+    libxentoollog1 libyajl2 libncurses6 libtinfo6 libc6 libgcc-s1 zlib1g liblzma5 libbz2-1.0 libzstd1
+    libuuid1 busybox-static""".split()
+HVM_ROOTS = ["qemu-system-xen", "seabios", "qemu-system-data"]
+# Not needed by the device model at run time, and most of its closure's weight.
+HVM_UNNEEDED = re.compile(
+    r"(gcc-12-base|libcrypt1|adduser|passwd|debconf|perl-base|dpkg|tar|libpam.*|systemd.*|udev|dbus.*|"
+    r"python3.*|libpython3.*|mesa.*|libllvm.*|iso-codes|fdisk|mount|util-linux.*|libgl1.*|login|"
+    r"media-types|sysvinit-utils|init-system-helpers|lsb-base|xen-utils-common|xen-utils-4.17)$")
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel the lab can boot, and where its packages come from."""
+    name: str
+    suite: str
+    meta: str  # the package whose dependency names the release
+    kbuild: str
+
+
+KERNELS = {
+    "6.1": Kernel("6.1", "bookworm", "linux-image-amd64", "linux-kbuild-6.1"),
+}
+
+
+def kernel_named(name: str) -> Kernel:
+    """The kernel for --kernel, or a clear word on which there are."""
+    if name not in KERNELS:
+        raise UserError(f"--kernel {name}: not known; there is {', '.join(KERNELS)}")
+    return KERNELS[name]
+
+
+@dataclass(frozen=True)
+class Tree:
+    """An unpacked set of packages."""
+    name: str
+    path: Path
+    packages: dict[str, str]  # file name of each package by its name
+    release: str  # of the kernel, where there is one
+
+    @property
+    def key(self) -> str:
+        return digest([self.name, json.dumps(self.packages, sort_keys=True)])
+
+
+class Store:
+    """The unpacked trees of one cache."""
+
+    def __init__(self, cache: Path) -> None:
+        self.cache = cache
+        self.trees = cache / "trees"
+        self.fetched_something = False
+
+    def tree(self, name: str) -> Tree:
+        """An unpacked set; fetched now if it is not here."""
+        known = self._known(name)
+        if known:
+            return known
+        with locked(self.trees / f"{name}.lock"):
+            return self._known(name) or self._fetch(name)
+
+    def _known(self, name: str) -> Tree | None:
+        stamp = self.trees / name / ".lab-complete"
+        try:
+            facts = json.loads(stamp.read_text())
+            return Tree(name, stamp.parent, facts["packages"], facts["release"])
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def _names(self, name: str, archive: apt.PrivateApt) -> tuple[list[str], str]:
+        """The packages of a set, and the kernel's release where it has one."""
+        if name == "xen":
+            return XEN_PACKAGES, ""
+        if name == "hvm":
+            return [n for n in archive.closure(*HVM_ROOTS) if not HVM_UNNEEDED.fullmatch(n)], ""
+        kind, _, version = name.partition("-")
+        kernel = kernel_named(version)
+        # A signed and an unsigned image may both be named; the first is the one to take.
+        images = [d for d in archive.depends(kernel.meta) if d.startswith("linux-image-")]
+        if not images:
+            raise LabError(f"{kernel.meta} in {kernel.suite} names no kernel")
+        release = images[0].removeprefix("linux-image-")
+        if kind == "kernel":
+            return [f"linux-image-{release}"], release
+        common = re.sub(r"-amd64$", "-common", release)
+        return [f"linux-headers-{release}", f"linux-headers-{common}", kernel.kbuild], release
+
+    def _fetch(self, name: str) -> Tree:
+        if not shutil.which("dpkg-deb"):
+            raise LabError("dpkg-deb is missing: the lab is made of Debian packages")
+        suite = XEN_SUITE if name in ("xen", "hvm") else kernel_named(name.partition("-")[2]).suite
+        archive = apt.PrivateApt(self.cache, suite)
+        with locked(archive.lock):
+            archive.update()
+        names, release = self._names(name, archive)
+        say(f"fetching {name}: {len(names)} package{'s' if len(names) > 1 else ''}")
+        files = archive.download(names)
+        target = self.trees / name
+        with fresh_dir(target) as work:
+            for deb in files.values():
+                apt.unpack(deb, work)
+            if name.startswith("headers-"):
+                _use_headers_in_place(work, target)
+            facts = {"packages": {n: f.name for n, f in files.items()}, "release": release}
+            (work / ".lab-complete").write_text(json.dumps(facts, indent=1))
+        self.fetched_something = True
+        return Tree(name, target, facts["packages"], release)
+
+
+def _use_headers_in_place(work: Path, target: Path) -> None:
+    """Kernel headers name /usr/src; point them at where they are going to lie instead."""
+    for makefile in work.glob("usr/src/linux-headers-*/Makefile"):
+        text = makefile.read_text()
+        fixed = re.sub(r"(^include |[= ])/usr/src/", rf"\g<1>{target}/usr/src/", text, flags=re.M)
+        if fixed != text:
+            makefile.write_text(fixed)
+    for link in work.glob("usr/src/linux-headers-*/*"):
+        if link.is_symlink() and str(link.readlink()).startswith("/usr/"):
+            destination = str(target) + str(link.readlink())
+            link.unlink()
+            link.symlink_to(destination)
+
+
+def headers_dir(tree: Tree) -> Path:
+    """The directory for `make -C`."""
+    return tree.path / "usr/src" / f"linux-headers-{tree.release}"
+
+
+def needed(types: list[str], kernel: str) -> list[str]:
+    """The sets that runs of these guest types need."""
+    sets = ["xen", f"kernel-{kernel}", f"headers-{kernel}"]
+    return sets + (["hvm"] if "hvm" in types else [])

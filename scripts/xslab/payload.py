@@ -1,0 +1,123 @@
+"""What enters the machine for one run: the commands, the modules, the added files.
+
+One tree for dom0; in it, as a cpio archive, the tree for guests. Cold, dom0's tree is appended to its initramfs; warm, it
+comes as a tar archive over the control channel.
+"""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from . import elf
+from .cpio import FileTree
+from .images import LIBRARIES, library_dirs
+from .packages import Store
+from .paths import LabError, REPO, UserError
+
+CONSOLES = 8  # guests at a time whose console is followed
+BASE_CMDLINE = ("console=hvc0 pci=noearly tsc_early_khz=2600000 tsc=reliable mitigations=off cryptomgr.notests quiet "
+                "panic_on_warn=1 oops=panic panic=-1 rdinit=/init")
+
+
+@dataclass
+class Wish:
+    """A run as it was asked for."""
+    type: str = "pv"
+    attach: str = "own"
+    command: str | None = None  # None: dom0 drives all
+    dom0: str | None = None
+    before: str | None = None
+    insmod: bool = True
+    modparams: list[str] = field(default_factory=list)
+    memory: int = 128
+    vcpus: int = 1
+    cmdline: str = ""
+    guest_conf: list[str] = field(default_factory=list)
+    store: str = "xenstored"
+    kernel: str = "6.1"
+    icount: bool = False
+    add: list[str] = field(default_factory=list)
+    dom0_add: list[str] = field(default_factory=list)
+
+    def guest_cmdline(self, waiting: bool = False) -> str:
+        words = [BASE_CMDLINE]
+        if self.attach == "own":
+            # Stops the kernel's xenbus and its device node alike: both initcalls have that name.
+            words.append("initcall_blacklist=xenbus_init")
+        if waiting:
+            words.append("lab.wait")
+        return " ".join(words + self.cmdline.split())
+
+
+def _environment(wish: Wish, nonce: str, waiting: bool) -> str:
+    facts = {
+        "NONCE": nonce, "TYPE": wish.type, "ATTACH": wish.attach, "MEMORY": wish.memory, "VCPUS": wish.vcpus,
+        "INSMOD": int(wish.insmod and wish.attach != "none"), "MODPARAMS": " ".join(wish.modparams),
+        "GUEST_CMDLINE": wish.guest_cmdline(waiting), "CONSOLES": CONSOLES,
+        "GUEST_FIRST": int(wish.command is not None), "WAITING_GUEST": int(waiting),
+    }
+    return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in facts.items())
+
+
+def split_added(text: str) -> tuple[str, Path]:
+    """FILE or NAME=FILE of --add."""
+    name, equals, path = text.partition("=")
+    if not equals or Path(text).exists():
+        path, name = text, Path(text).name
+    if not Path(path).exists():
+        raise UserError(f"--add {text}: there is no such file")
+    if not name or name.startswith("/") or ".." in name.split("/"):
+        raise UserError(f"--add {text}: {name!r} cannot be a name in the working directory")
+    return name, Path(path)
+
+
+def _add_files(tree: FileTree, added: list[tuple[str, Path]], search: list[Path], present: set[str]) -> None:
+    """Files below lab/, and the shared libraries that programs among them need and the image has not."""
+    programs: list[Path] = []
+    for name, path in added:
+        files = [(name, path)]
+        if path.is_dir():
+            files = [(f"{name}/{p.relative_to(path)}", p) for p in sorted(path.rglob("*")) if p.is_file()]
+        for place, file in files:
+            tree.add(f"lab/{place}", file.read_bytes(), 0o755 if file.stat().st_mode & 0o111 else 0o644)
+            if elf.is_elf(file) and file.suffix != ".ko":
+                programs.append(file)
+    libraries, missing = elf.closure(programs, search + [Path(p) for p in elf.HOST_LIBRARY_DIRS])
+    if missing:
+        raise UserError(f"--add: libraries not found: {' '.join(missing)}")
+    for name, path in libraries.items():
+        place = ("lib64/" if name.startswith("ld-linux") else LIBRARIES + "/") + name
+        if place not in present:
+            tree.add(place, path.read_bytes(), 0o755)
+
+
+def guest_tree(wish: Wish, store: Store, built: dict[str, Path], present: set[str] = frozenset()) -> FileTree:
+    """/lab of a guest: modules, programs, added files."""
+    tree = FileTree()
+    tree.directory("lab/.run")
+    search = library_dirs(store.tree("xen"))
+    _add_files(tree, [*built.items(), *map(split_added, wish.add)], search, present)
+    if wish.insmod and wish.attach != "none" and "lab/xsfront.ko" not in tree:
+        raise LabError("there is no xsfront.ko: the sources have no module of that name (see --no-insmod)")
+    return tree
+
+
+def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], nonce: str, waiting: bool = False) -> FileTree:
+    """/lab of dom0, and the guests' share at /images/guest-payload.cpio."""
+    tree = FileTree()
+    tree.directory("lab/.run")
+    tree.add("lab/.run/env", _environment(wish, nonce, waiting))
+    for name, text in (("command", wish.dom0), ("before", wish.before), ("guest-command", wish.command)):
+        if text is not None:
+            tree.add(f"lab/.run/{name}", text + "\n")
+    if wish.guest_conf:
+        tree.add("lab/.run/guest-conf", "\n".join(wish.guest_conf) + "\n")
+    added = list(built.items())
+    activate = REPO / "scripts/activate.sh"
+    if activate.exists():
+        added.append(("activate.sh", activate))
+    _add_files(tree, added + [split_added(a) for a in wish.dom0_add], library_dirs(store.tree("xen")), set())
+    tree.add("images/guest-payload.cpio", guest_tree(wish, store, built).cpio())
+    return tree
