@@ -173,24 +173,26 @@ static void take_payload(struct xs_in *in, struct xs_ring *r)
  */
 int xs_in_step(struct xs_in *in, struct xs_ring *r)
 {
-	if (in->told && in->have == XS_HDR_SIZE + in->hdr.len) {
+	if (in->whole) {
 		in->have = 0;
 		in->told = false;
+		in->whole = false;
 		xs_in_into(in, NULL, 0);
 	}
 	if (in->have < XS_HDR_SIZE) {
 		in->have += xs_ring_take(r, (char *)&in->hdr + in->have, XS_HDR_SIZE - in->have);
 		if (in->have < XS_HDR_SIZE)
 			return XS_IN_STARVED;
-		if (in->hdr.len > XS_PAYLOAD_MAX)
-			return -EPROTO;
 	}
+	if (in->hdr.len > XS_PAYLOAD_MAX)
+		return -EPROTO;
 	if (!in->told) {
 		in->told = true;
 		return XS_IN_HEADER;
 	}
 	take_payload(in, r);
-	return in->have == XS_HDR_SIZE + in->hdr.len ? XS_IN_MESSAGE : XS_IN_STARVED;
+	in->whole = in->have == XS_HDR_SIZE + in->hdr.len;
+	return in->whole ? XS_IN_MESSAGE : XS_IN_STARVED;
 }
 
 /**

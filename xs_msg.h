@@ -69,6 +69,7 @@ enum xs_in_step {
  * @hdr: its header, whole after XS_IN_HEADER and until the step after XS_IN_MESSAGE
  * @have: bytes of header and payload taken so far
  * @told: XS_IN_HEADER has been returned for this message
+ * @whole: XS_IN_MESSAGE has been returned for it, and the next step begins another
  * @dst: where the payload goes; NULL throws it away
  * @cap: how much of it fits there; what is beyond is taken and thrown away
  */
@@ -76,6 +77,7 @@ struct xs_in {
 	struct xsd_sockmsg hdr;
 	u32 have;
 	bool told;
+	bool whole;
 	char *dst;
 	u32 cap;
 };
