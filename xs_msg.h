@@ -16,6 +16,7 @@
 #define XS_MSG_H
 
 #include "xs_ring.h"
+#include "include/xsfront_types.h"
 
 #define XS_HDR_SIZE	((u32)sizeof(struct xsd_sockmsg))
 #define XS_PAYLOAD_MAX	((u32)XENSTORE_PAYLOAD_MAX)
@@ -94,20 +95,6 @@ u32 xs_strings_count(const char *buf, u32 len);
 int xs_errno(const char *name, u32 len);
 int xs_number(const char *text, u32 len, u32 *value);
 int xs_path_check(const char *path);
-
-/* "n5": what a domain may do with a node, by the letters of docs/misc/xenstore.txt */
-#define XS_MAY_READ	1u
-#define XS_MAY_WRITE	2u
-
-/**
- * struct xs_permission - one entry of a node's permissions
- * @domid: the domain; in the first entry the node's owner, who may always do everything
- * @may: XS_MAY_READ, XS_MAY_WRITE, both or 0; in the first entry what all others may
- */
-struct xs_permission {
-	u16 domid;
-	u16 may;
-};
 
 #define XS_PERMISSION_MAX	8	/* longest text of one: 'b', five digits, NUL */
 

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+# For people; what kbuild makes is in Kbuild. `make help` lists the targets.
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+T ?=
+
+.PHONY: modules demo test check lab install clean help
+
+modules:
+	@test -e $(KDIR)/Makefile || { \
+		echo "no kernel headers at $(KDIR): apt-get install linux-headers-\$$(uname -r), or make KDIR=…" >&2; exit 2; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+demo:
+	@scripts/host-deps demo
+	@scripts/demo
+
+test:
+	@scripts/host-deps test
+	@test/run all
+
+check:
+	@scripts/host-deps check
+	@test/run check
+
+lab:
+	@test -n "$(T)" || { echo "usage: make lab T=name; names:" >&2; test/run --list >&2; exit 2; }
+	@test/run lab $(T)
+
+install: modules
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+
+clean:
+	@if test -e $(KDIR)/Makefile; then $(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
+	rm -rf build
+
+help:
+	@echo 'make            xsfront.ko for the running kernel (KDIR=… for another)'
+	@echo 'make demo       the split-driver handshake, in a real Xen guest, on this machine'
+	@echo 'make test       all tests; needs about 20 minutes'
+	@echo 'make check      the tests that need no guest; under 2 minutes'
+	@echo 'make lab T=name one test in the lab'
+	@echo 'make install    xsfront.ko into /lib/modules, for modprobe'
+	@echo 'make clean      remove what was built (the lab keeps its cache in .cache/)'

@@ -1,0 +1,424 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_api.c - the calls of include/xsfront.h: handles, nodes, permissions, transactions.
+ *
+ * Each call makes a payload in pieces that point to its caller's memory, has xs_client.c carry it,
+ * and reads the reply. Watches are in xs_watch.c. What every call can return, what it may wait for
+ * and where it may be called from stands at the top of xsfront.h.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include "xs_client.h"
+#include "xs_watch.h"
+
+/* ---- handles ---------------------------------------------------------------------------- */
+
+/**
+ * xs_open() - become a user of the store
+ * @name: for messages; not copied
+ *
+ * Context: may sleep.
+ *
+ * Return: a handle, to be closed by xs_close(); ERR_PTR(-ENOMEM).
+ */
+struct xs_handle *xs_open(const char *name)
+{
+	struct xs_handle *h = kzalloc(sizeof(*h), GFP_KERNEL);
+
+	if (!h)
+		return ERR_PTR(-ENOMEM);
+	h->name = name;
+	mutex_init(&h->lock);
+	INIT_LIST_HEAD(&h->watches);
+	xa_init(&h->transactions);
+	return h;
+}
+EXPORT_SYMBOL_GPL(xs_open);
+
+/**
+ * xs_close() - the mirror of xs_open()
+ * @h: a handle that nobody uses any more; an error pointer or NULL is ignored
+ *
+ * Ends its watches, as xs_unwatch() does, and aborts its transactions. Not from a callback of one of
+ * its own watches. Context: may sleep.
+ */
+void xs_close(struct xs_handle *h)
+{
+	unsigned long tx;
+	void *entry;
+
+	if (IS_ERR_OR_NULL(h))
+		return;
+	xs_unwatch_all(h);
+	xa_for_each(&h->transactions, tx, entry)
+		xs_transaction_end(h, (u32)tx, false);
+	xa_destroy(&h->transactions);
+	kfree(h);
+}
+EXPORT_SYMBOL_GPL(xs_close);
+
+/* ---- nodes ------------------------------------------------------------------------------ */
+
+static struct xs_vec text(const char *s)
+{
+	return (struct xs_vec){ s, strlen(s) + 1 };
+}
+
+/* A request about one path, with something behind it or not, whose answer is OK or an error. */
+static int tell(u32 type, u32 tx, const char *path, const void *more, size_t len)
+{
+	struct xs_vec vec[] = { text(path), { more, len } };
+	int err = xs_path_check(path);
+	char ok[4];
+
+	if (!err && len > XS_PAYLOAD_MAX)
+		err = -E2BIG;
+	if (err)
+		return err;
+	return xs_client_call(type, tx, vec, ARRAY_SIZE(vec), ok, sizeof(ok), NULL);
+}
+
+/* A request about one path whose answer is data. Returns its length or a negative errno. */
+static int ask(u32 type, u32 tx, const char *path, void *reply, size_t size)
+{
+	struct xs_vec vec = text(path);
+	int err = xs_path_check(path);
+	u32 len;
+
+	if (!err)
+		err = xs_client_call(type, tx, &vec, 1, reply, min_t(size_t, size, XS_PAYLOAD_MAX),
+				     &len);
+	return err ? err : (int)len;
+}
+
+/**
+ * xs_read() - read a node
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node
+ * @buf: takes the value and a NUL behind it, which is not part of it
+ * @size: of @buf in bytes; XENSTORE_PAYLOAD_MAX + 1 is enough for every value
+ *
+ * Context: may sleep. @buf is written to before this returns, and never after.
+ *
+ * Return: bytes of the value; -ENOBUFS when it and a NUL do not fit @buf; -EINVAL for a @size of 0;
+ * what xsfront.h lists.
+ */
+int xs_read(struct xs_handle *h, u32 tx, const char *path, char *buf, size_t size)
+{
+	int len;
+
+	if (!size)
+		return -EINVAL;
+	len = ask(XS_READ, tx, path, buf, size - 1);
+	if (len >= 0)
+		buf[len] = '\0';
+	return len;
+}
+EXPORT_SYMBOL_GPL(xs_read);
+
+/**
+ * xs_read_u32() - read a node that holds a decimal number
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node
+ * @value: takes the number
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; -EINVAL when the node holds no number; -ERANGE when it does not fit 32 bits; what
+ * xsfront.h lists.
+ */
+int xs_read_u32(struct xs_handle *h, u32 tx, const char *path, u32 *value)
+{
+	char buf[24];
+	int len = xs_read(h, tx, path, buf, sizeof(buf));
+
+	if (len == -ENOBUFS)
+		return -EINVAL;
+	return len < 0 ? len : xs_number(buf, len, value);
+}
+EXPORT_SYMBOL_GPL(xs_read_u32);
+
+/**
+ * xs_write() - write a node; it and its parents are made where they do not exist
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node
+ * @value: bytes, any of them
+ * @len: how many; with path and NUL at the most XENSTORE_PAYLOAD_MAX, and servers have a quota
+ *	 (2048 in C xenstored, -ENOSPC)
+ *
+ * Context: may sleep.
+ *
+ * Return: 0 or what xsfront.h lists.
+ */
+int xs_write(struct xs_handle *h, u32 tx, const char *path, const void *value, size_t len)
+{
+	return tell(XS_WRITE, tx, path, value, len);
+}
+EXPORT_SYMBOL_GPL(xs_write);
+
+/**
+ * xs_printf() - write a node, formatted
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node
+ * @fmt: as printk() has it, followed by its arguments
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; -ENOMEM; what xsfront.h lists.
+ */
+int xs_printf(struct xs_handle *h, u32 tx, const char *path, const char *fmt, ...)
+{
+	va_list args;
+	char *value;
+	int err;
+
+	va_start(args, fmt);
+	value = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	if (!value)
+		return -ENOMEM;
+	err = xs_write(h, tx, path, value, strlen(value));
+	kfree(value);
+	return err;
+}
+EXPORT_SYMBOL_GPL(xs_printf);
+
+/**
+ * xs_mkdir() - make a node, empty, and its parents where they do not exist
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node; no error when it exists
+ *
+ * Context: may sleep.
+ *
+ * Return: 0 or what xsfront.h lists.
+ */
+int xs_mkdir(struct xs_handle *h, u32 tx, const char *path)
+{
+	return tell(XS_MKDIR, tx, path, NULL, 0);
+}
+EXPORT_SYMBOL_GPL(xs_mkdir);
+
+/**
+ * xs_rm() - remove a node with all below it
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node; no error when only it does not exist, -ENOENT when its parent does not either
+ *
+ * Context: may sleep.
+ *
+ * Return: 0 or what xsfront.h lists.
+ */
+int xs_rm(struct xs_handle *h, u32 tx, const char *path)
+{
+	return tell(XS_RM, tx, path, NULL, 0);
+}
+EXPORT_SYMBOL_GPL(xs_rm);
+
+/**
+ * xs_directory() - list the names in a node
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node
+ * @list: filled in on success; to be freed by xs_list_free()
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; -E2BIG when the names are more than a message holds; -ENOMEM; what xsfront.h lists.
+ */
+int xs_directory(struct xs_handle *h, u32 tx, const char *path, struct xs_list *list)
+{
+	char *buf = kmalloc(XS_PAYLOAD_MAX, GFP_KERNEL);
+	int len = buf ? ask(XS_DIRECTORY, tx, path, buf, XS_PAYLOAD_MAX) : -ENOMEM;
+
+	if (len >= 0 && !xs_strings_valid(buf, len))
+		len = -EPROTO;
+	if (len < 0) {
+		kfree(buf);
+		return len;
+	}
+	list->buf = buf;
+	list->len = len;
+	list->count = xs_strings_count(buf, len);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(xs_directory);
+
+/**
+ * xs_list_free() - the mirror of xs_directory()
+ * @list: a list; its names are gone after this
+ */
+void xs_list_free(struct xs_list *list)
+{
+	kfree(list->buf);
+	list->buf = NULL;
+	list->len = 0;
+	list->count = 0;
+}
+EXPORT_SYMBOL_GPL(xs_list_free);
+
+/* ---- permissions ------------------------------------------------------------------------ */
+
+/**
+ * xs_get_permissions() - who may do what with a node?
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node
+ * @perms: takes the entries, the owner's first
+ * @max: how many it has room for
+ *
+ * Context: may sleep.
+ *
+ * Return: how many entries there are; -ENOBUFS when they are more than @max; -EPROTO when one of them
+ * makes no sense; -ENOMEM; what xsfront.h lists.
+ */
+int xs_get_permissions(struct xs_handle *h, u32 tx, const char *path,
+		       struct xs_permission *perms, unsigned int max)
+{
+	char *buf = kmalloc(XS_PAYLOAD_MAX, GFP_KERNEL);
+	int len = buf ? ask(XS_GET_PERMS, tx, path, buf, XS_PAYLOAD_MAX) : -ENOMEM;
+	const char *s = NULL;
+	unsigned int n = 0;
+	int err = len < 0 ? len : 0;
+
+	if (!err && !xs_strings_valid(buf, len))
+		err = -EPROTO;
+	while (!err && (s = xs_strings_next(buf, len, s))) {
+		if (n == max)
+			err = -ENOBUFS;
+		else if (xs_permission_parse(s, &perms[n++]))
+			err = -EPROTO;
+	}
+	kfree(buf);
+	return err ? err : (int)n;
+}
+EXPORT_SYMBOL_GPL(xs_get_permissions);
+
+/**
+ * xs_set_permissions() - say who may do what with a node
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node
+ * @perms: the entries, the owner's first
+ * @count: how many, at least one
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; -EINVAL for a @count of 0; -E2BIG when they do not fit a message; -ENOMEM; what
+ * xsfront.h lists.
+ */
+int xs_set_permissions(struct xs_handle *h, u32 tx, const char *path,
+		       const struct xs_permission *perms, unsigned int count)
+{
+	unsigned int i;
+	u32 len = 0;
+	char *buf;
+	int err;
+
+	if (!count)
+		return -EINVAL;
+	if (count > XS_PAYLOAD_MAX / XS_PERMISSION_MAX)
+		return -E2BIG;
+	buf = kmalloc_array(count, XS_PERMISSION_MAX, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	for (i = 0; i < count; i++)
+		len += xs_permission_format(&perms[i], buf + len);
+	err = tell(XS_SET_PERMS, tx, path, buf, len);
+	kfree(buf);
+	return err;
+}
+EXPORT_SYMBOL_GPL(xs_set_permissions);
+
+/**
+ * xs_get_domain_path() - where a domain's home is
+ * @h: a handle
+ * @domid: the domain
+ * @buf: takes the path, NUL-terminated
+ * @size: of @buf in bytes
+ *
+ * Context: may sleep.
+ *
+ * Return: length of the path; -ENOBUFS when it does not fit; what xsfront.h lists.
+ */
+int xs_get_domain_path(struct xs_handle *h, u16 domid, char *buf, size_t size)
+{
+	char digits[8];
+	u32 n = snprintf(digits, sizeof(digits), "%u", domid) + 1, len;
+	const struct xs_vec vec = { digits, n };
+	int err = xs_client_call(XS_GET_DOMAIN_PATH, 0, &vec, 1, buf,
+				 min_t(size_t, size, XS_PAYLOAD_MAX), &len);
+
+	if (err)
+		return err;
+	if (!len || buf[len - 1])
+		return -EPROTO;
+	return (int)len - 1;
+}
+EXPORT_SYMBOL_GPL(xs_get_domain_path);
+
+/* ---- transactions ----------------------------------------------------------------------- */
+
+static int end_at_server(u32 tx, bool commit)
+{
+	const struct xs_vec vec = text(commit ? "T" : "F");
+	char ok[4];
+
+	return xs_client_call(XS_TRANSACTION_END, tx, &vec, 1, ok, sizeof(ok), NULL);
+}
+
+/**
+ * xs_transaction_start() - begin a transaction
+ * @h: a handle
+ * @tx: takes its id, never XS_NO_TRANSACTION
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; -ENOSPC when the guest has as many open as the store allows (10 by default);
+ * -ENOMEM; what xsfront.h lists.
+ */
+int xs_transaction_start(struct xs_handle *h, u32 *tx)
+{
+	const struct xs_vec vec = text("");
+	char id[16];
+	u32 len;
+	int err = xs_client_call(XS_TRANSACTION_START, 0, &vec, 1, id, sizeof(id), &len);
+
+	if (!err && (xs_number(id, len, tx) || *tx == XS_NO_TRANSACTION))
+		err = -EPROTO;
+	if (err)
+		return err;
+	err = xa_err(xa_store(&h->transactions, *tx, xa_mk_value(1), GFP_KERNEL));
+	if (err)
+		end_at_server(*tx, false);
+	return err;
+}
+EXPORT_SYMBOL_GPL(xs_transaction_start);
+
+/**
+ * xs_transaction_end() - commit or abort a transaction
+ * @h: a handle
+ * @tx: from xs_transaction_start() with the same handle
+ * @commit: false to have nothing of it happen
+ *
+ * Whatever this returns, the transaction is over. Context: may sleep.
+ *
+ * Return: 0; -EAGAIN when somebody else has changed what it has read or written: nothing of it has
+ * happened, run the whole of it again; -EINVAL when the handle has no such transaction; what
+ * xsfront.h lists.
+ */
+int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit)
+{
+	if (!xa_erase(&h->transactions, tx))
+		return -EINVAL;
+	return end_at_server(tx, commit);
+}
+EXPORT_SYMBOL_GPL(xs_transaction_end);

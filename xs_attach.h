@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * xs_attach.h - the store page and its event channel: finding them, holding them, letting go.
+ */
+#ifndef XS_ATTACH_H
+#define XS_ATTACH_H
+
+#include <linux/interrupt.h>
+#include <xen/interface/io/xs_wire.h>
+#include <xen/interface/event_channel.h>
+
+/**
+ * struct xs_attach - a hold on the store page
+ * @page: the page, mapped
+ * @port: our end of the event channel
+ * @irq: the interrupt that stands for it
+ * @remapped: @page came from memremap()
+ */
+struct xs_attach {
+	struct xenstore_domain_interface *page;
+	evtchn_port_t port;
+	int irq;
+	bool remapped;
+};
+
+int xs_attach_own(struct xs_attach *at, unsigned long deadline);
+int xs_attach_listen(struct xs_attach *at, irq_handler_t handler, void *dev);
+void xs_attach_deafen(struct xs_attach *at, void *dev);
+void xs_attach_release(struct xs_attach *at);
+void xs_attach_signal(const struct xs_attach *at);
+
+#endif /* XS_ATTACH_H */

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_client.c - the one client of this guest's store: waiting callers on a connection.
+ *
+ *   caller ── submit ──▶ ┌──────────────┐ ──▶ request ring, one signal for a burst
+ *                        │ xs_conn pump │
+ *   done() ◀── reply ─── └──────────────┘ ◀── response ring ◀── event channel handler
+ *                               └── watch event ──▶ xs_watch.c
+ *
+ * The pump runs where there is something to move: in the caller that submits, and in the handler
+ * of the event channel. No thread stands between a caller and the ring. A store that keeps the
+ * handler busy without an end is served from a work item instead.
+ *
+ * Locks, outermost first:
+ *   client.lock    spinlock, interrupts off. Guards the connection and all requests that are on
+ *                  it. req->done() runs under it.
+ *   xs_watch.c's   watch_lock, under it: which watch an event belongs to.
+ *
+ * A request belongs to its caller (xs_conn.h). One that has waited too long, or whose caller is
+ * being killed, is taken back under client.lock, so a late reply finds nothing to write to.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <xen/xen.h>
+#include "xs_attach.h"
+#include "xs_client.h"
+#include "xs_watch.h"
+
+static struct {
+	spinlock_t lock;
+	struct xs_attach attach;
+	struct xs_conn conn;
+	struct work_struct pump_again;
+	wait_queue_head_t idle;		/* woken when the last request leaves */
+} client = {
+	.lock = __SPIN_LOCK_UNLOCKED(client.lock),
+	.idle = __WAIT_QUEUE_HEAD_INITIALIZER(client.idle),
+};
+
+/**
+ * xs_client_timeout() - how long a call may take
+ *
+ * Return: the module parameter `timeout`, in jiffies.
+ */
+unsigned long xs_client_timeout(void)
+{
+	return READ_ONCE(xs_timeout) * HZ;
+}
+
+static const char *broken_why(int err)
+{
+	switch (err) {
+	case -EIO:
+		return "its indices cannot be";
+	case -ECOMM:
+		return "the store has set its error word";
+	case -EPROTO:
+		return "a message is longer than 4096 bytes";
+	case -EBADMSG:
+		return "a reply came that nobody asked for";
+	}
+	return "of an error that has no name here";
+}
+
+/* Moves what can be moved. Called and returns with client.lock held; says what is left to do. */
+static int pump_locked(void)
+{
+	int flags;
+
+	lockdep_assert_held(&client.lock);
+	flags = xs_conn_pump(&client.conn);
+	if (flags < 0) {
+		pr_err("the store's ring is broken: %s; requests fail from here on\n",
+		       broken_why(flags));
+		xs_conn_fail(&client.conn, -ECONNRESET);
+		return 0;
+	}
+	if (waitqueue_active(&client.idle) && xs_conn_idle(&client.conn))
+		wake_up(&client.idle);
+	return flags;
+}
+
+/* What pump_locked() left to do, without the lock. */
+static void pump_tail(int flags)
+{
+	if (flags & XS_PUMP_SIGNAL)
+		xs_attach_signal(&client.attach);
+	if (flags & XS_PUMP_AGAIN)
+		schedule_work(&client.pump_again);
+}
+
+static void pump(void)
+{
+	unsigned long irq;
+	int flags = 0;
+
+	spin_lock_irqsave(&client.lock, irq);
+	if (!client.conn.broken)
+		flags = pump_locked();
+	spin_unlock_irqrestore(&client.lock, irq);
+	pump_tail(flags);
+}
+
+static irqreturn_t on_signal(int irq, void *dev)
+{
+	pump();
+	return IRQ_HANDLED;
+}
+
+static void on_pump_again(struct work_struct *work)
+{
+	pump();
+}
+
+/**
+ * xs_client_submit() - send a request; done() will be called
+ * @req: made by xs_out_init(), with reply, cap, raw and done set
+ *
+ * Context: any that may take a spinlock, but not from done().
+ *
+ * Return: 0; -ENOTCONN when the connection is dead, and then done() is not called.
+ */
+int xs_client_submit(struct xs_req *req)
+{
+	unsigned long irq;
+	int flags = 0, err = 0;
+
+	spin_lock_irqsave(&client.lock, irq);
+	if (client.conn.broken) {
+		err = -ENOTCONN;
+	} else {
+		xs_conn_queue(&client.conn, req);
+		flags = pump_locked();
+	}
+	spin_unlock_irqrestore(&client.lock, irq);
+	pump_tail(flags);
+	return err;
+}
+
+/**
+ * xs_client_abandon() - take a request back
+ * @req: a request that was submitted
+ *
+ * Return: as xs_conn_abandon(): false when done() was called already.
+ */
+bool xs_client_abandon(struct xs_req *req)
+{
+	unsigned long irq;
+	bool ours;
+
+	spin_lock_irqsave(&client.lock, irq);
+	ours = xs_conn_abandon(&client.conn, req);
+	spin_unlock_irqrestore(&client.lock, irq);
+	return ours;
+}
+
+/* ---- calls that wait -------------------------------------------------------------------- */
+
+struct call {
+	struct xs_req req;
+	struct completion done;
+};
+
+static void call_done(struct xs_req *req)
+{
+	complete(&container_of(req, struct call, req)->done);
+}
+
+/* The server has eaten a request and says nothing, or it has not even read it: which? */
+static void say_timeout(const struct xs_req *req)
+{
+	unsigned long irq;
+	bool unread;
+
+	spin_lock_irqsave(&client.lock, irq);
+	unread = READ_ONCE(*client.conn.req.peer) != client.conn.req.published;
+	spin_unlock_irqrestore(&client.lock, irq);
+	pr_warn_ratelimited("no reply to a request of type %u in %u s: %s\n",
+			    req->out.hdr.type, READ_ONCE(xs_timeout),
+			    unread ? "store reads nothing: throttled or gone"
+				   : "store answers nothing: it has read the request");
+}
+
+static int wait_call(struct call *call)
+{
+	long left = wait_for_completion_killable_timeout(&call->done, xs_client_timeout());
+
+	if (left > 0 || !xs_client_abandon(&call->req))
+		return call->req.result;
+	if (left < 0)
+		return -EINTR;
+	say_timeout(&call->req);
+	return -ETIMEDOUT;
+}
+
+/**
+ * xs_client_call() - one request and its reply
+ * @type: message type
+ * @tx: transaction, 0 for none
+ * @vec: the payload in pieces
+ * @nvec: how many
+ * @reply: where the reply's payload goes
+ * @cap: its size
+ * @len: takes the length of the reply's payload; may be NULL
+ *
+ * Context: may sleep.
+ *
+ * Return: 0 or an errno as listed in xsfront.h; -ENOBUFS when @reply is too small (@len is right).
+ */
+int xs_client_call(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec,
+		   void *reply, u32 cap, u32 *len)
+{
+	struct call call = { .req = { .reply = reply, .cap = cap, .done = call_done } };
+	int err = xs_out_init(&call.req.out, type, tx, vec, nvec);
+
+	if (err)
+		return err;
+	init_completion(&call.done);
+	err = xs_client_submit(&call.req);
+	if (!err)
+		err = wait_call(&call);
+	if (err == -EREMOTEIO)
+		pr_notice_ratelimited("the store said '%s', an error that has no number\n",
+				      call.req.error);
+	if (len)
+		*len = call.req.len;
+	return err;
+}
+
+/* ---- start and stop --------------------------------------------------------------------- */
+
+static void on_event(struct xs_conn *conn, const char *path, const char *token)
+{
+	xs_watch_dispatch(path, token);
+}
+
+/* Watches and transactions of an unclean predecessor; its replies are thrown away meanwhile. */
+static int reset(void)
+{
+	static const struct xs_vec empty = { "", 1 };
+	u64 dropped;
+	char ok[4];
+	int err;
+
+	spin_lock_irq(&client.lock);
+	xs_conn_seek(&client.conn);
+	spin_unlock_irq(&client.lock);
+	err = xs_client_call(XS_TYPE_RESET_WATCHES, 0, &empty, 1, ok, sizeof(ok), NULL);
+	if (err == -ENOSYS) {
+		pr_notice("the store cannot drop a predecessor's watches; their events will be ignored\n");
+		err = 0;
+	}
+	dropped = client.conn.stats.dropped;
+	if (!err && dropped)
+		pr_notice("%llu bytes that a predecessor left unread are dropped\n", dropped);
+	if (err)
+		pr_err("the store does not answer: error %d\n", err);
+	return err;
+}
+
+/**
+ * xs_client_start() - be the store's client of this guest
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; what xs_attach_own() and xs_attach_listen() return; what a request can return when the
+ * store does not answer the first one.
+ */
+int xs_client_start(void)
+{
+	int err = xs_attach_own(&client.attach, jiffies + xs_client_timeout());
+
+	if (err)
+		return err;
+	xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
+	INIT_WORK(&client.pump_again, on_pump_again);
+	err = xs_attach_listen(&client.attach, on_signal, &client);
+	if (err)
+		goto err_listen;
+	err = reset();
+	if (err)
+		goto err_reset;
+	pr_info("attach own: store page of a %s guest, event channel %u\n",
+		xen_pv_domain() ? "PV" : "PVH or HVM", client.attach.port);
+	return 0;
+
+err_reset:
+	xs_attach_deafen(&client.attach, &client);
+	cancel_work_sync(&client.pump_again);
+err_listen:
+	xs_attach_release(&client.attach);
+	return err;
+}
+
+static bool client_idle(void)
+{
+	unsigned long irq;
+	bool idle;
+
+	spin_lock_irqsave(&client.lock, irq);
+	idle = client.conn.broken || xs_conn_idle(&client.conn);
+	spin_unlock_irqrestore(&client.lock, irq);
+	return idle;
+}
+
+/**
+ * xs_client_stop() - the mirror of xs_client_start()
+ *
+ * All callers are gone. Waits until the last message is whole in both directions, so that the next
+ * client finds the stream in step.
+ */
+void xs_client_stop(void)
+{
+	if (!wait_event_timeout(client.idle, client_idle(), xs_client_timeout()))
+		pr_warn("unloaded with replies owed by the store\n");
+	xs_attach_deafen(&client.attach, &client);
+	cancel_work_sync(&client.pump_again);
+	xs_attach_release(&client.attach);
+}
+
+/**
+ * xs_client_stats() - what the connection has seen so far
+ * @stats: takes a copy
+ */
+void xs_client_stats(struct xs_conn_stats *stats)
+{
+	unsigned long irq;
+
+	spin_lock_irqsave(&client.lock, irq);
+	*stats = client.conn.stats;
+	spin_unlock_irqrestore(&client.lock, irq);
+}

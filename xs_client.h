@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * xs_client.h - the one client of this guest's store: inside of the module.
+ */
+#ifndef XS_CLIENT_H
+#define XS_CLIENT_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/xarray.h>
+#include "include/xsfront.h"
+#include "xs_conn.h"
+
+/**
+ * struct xs_handle - who uses the client
+ * @name: for messages
+ * @lock: guards @watches
+ * @watches: what xs_watch() has made and xs_unwatch() has not ended
+ * @transactions: open ones, index and value are the id
+ */
+struct xs_handle {
+	const char *name;
+	struct mutex lock;
+	struct list_head watches;
+	struct xarray transactions;
+};
+
+int xs_client_start(void);
+void xs_client_stop(void);
+
+int xs_client_submit(struct xs_req *req);
+bool xs_client_abandon(struct xs_req *req);
+int xs_client_call(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec,
+		   void *reply, u32 cap, u32 *len);
+unsigned long xs_client_timeout(void);
+void xs_client_stats(struct xs_conn_stats *stats);
+
+/* xs_main.c: the module parameter `timeout`, seconds */
+extern unsigned int xs_timeout;
+
+#endif /* XS_CLIENT_H */

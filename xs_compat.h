@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * xs_compat.h - what differs between the kernels that the module builds on, 5.10 and later, and
+ * what they export but declare in no public header. No other file asks for a version.
+ */
+#ifndef XS_COMPAT_H
+#define XS_COMPAT_H
+
+#include <linux/version.h>
+#include <linux/device.h>
+#include <linux/mm.h>
+#include <xen/grant_table.h>
+
+/*
+ * drivers/xen/xenbus: how the kernel's own xenbus reached the store. 0 (XS_UNKNOWN there) means that
+ * it did not, and that the store page is ours to take.
+ */
+extern int xen_store_domain_type;
+#define XS_KERNEL_XENBUS_DOWN	0
+
+static inline struct class *xs_class_create(const char *name)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	return class_create(name);
+#else
+	return class_create(THIS_MODULE, name);
+#endif
+}
+
+/* Frees the page once the peer has unmapped it, now or later. */
+static inline void xs_end_grant(grant_ref_t ref, struct page *page)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 19, 0)
+	gnttab_end_foreign_access(ref, page);
+#else
+	gnttab_end_foreign_access(ref, 0, (unsigned long)page_address(page));
+#endif
+}
+
+#endif /* XS_COMPAT_H */

@@ -1,0 +1,531 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_echo.c - the demo driver: /dev/xsecho<N> gives back what is written to it, through a backend.
+ *
+ *   write(2) ─▶ requests ─┐ shared ┌─▶ backend
+ *                         │  page  │      │ the same bytes
+ *   read(2) ◀─ responses ─┘        └──────┘
+ *
+ * A stream of bytes, like a pipe through another domain. What the backend has sent back stays in the
+ * ring until somebody reads it, so the ring is all the memory that there is: a writer waits (or gets
+ * EAGAIN) when it is full, a reader when it is empty.
+ *
+ * /dev/xsecho<N> is there while the device is Connected. Each connection is a struct echo of its
+ * own: one whose backend has gone answers ENODEV to those who still have it open.
+ *
+ * Trust: nothing that the backend writes is believed. The index that it moves is read once and must
+ * not pass our requests; a response is copied out before it is looked at, and must have the id and
+ * the length of the request that it answers. Else the connection is broken: EIO, said once.
+ *
+ * Locks: echo->write serialises writers, echo->read readers (mutexes; user memory is touched under
+ * them, nobody sleeps for the peer under them). Requests are produced under write, responses consumed
+ * under read. Inside read, echo->index guards rsp_cons and the rsp_event made of it: a reader that
+ * asks for an event with an old rsp_cons would miss the next one.
+ *
+ * Lifetime: a kref; the connection holds one, each open file one. The page lives as long.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/kref.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/uaccess.h>
+#include <linux/wait.h>
+#include <linux/xarray.h>
+#include <xen/events.h>
+#include <xen/grant_table.h>
+#include <xen/page.h>
+#include "include/xsecho.h"
+#include "xs_compat.h"
+#include "xs_echo.h"
+#include "xs_front.h"
+
+#define ECHO_MINORS	256
+
+/**
+ * struct echo - one connection
+ * @ref: the connection's and the open files'
+ * @dev: its device; valid while it is connected
+ * @page: the shared page
+ * @grant: the backend's right to map it
+ * @port: our end of the event channel
+ * @irq: its interrupt
+ * @ring: our view of the ring
+ * @write: serialises writers
+ * @read: serialises readers
+ * @index: guards ring.rsp_cons and the shared rsp_event
+ * @wait: readers and writers that wait
+ * @lens: the length of each request, by its slot
+ * @msg: the response that is being read; guarded by @read
+ * @at: how much of it has been read
+ * @left: how much of it has not
+ * @dead: the backend has gone, or must not be believed
+ * @broken: the latter
+ */
+struct echo {
+	struct kref ref;
+	struct xs_front_dev *dev;
+	struct page *page;
+	grant_ref_t grant;
+	evtchn_port_t port;
+	int irq;
+	struct xsecho_front_ring ring;
+	struct mutex write;
+	struct mutex read;
+	spinlock_t index;
+	wait_queue_head_t wait;
+	u16 lens[64];
+	struct xsecho_msg msg;
+	unsigned int at, left;
+	bool dead, broken;
+};
+
+static struct class *echo_class;
+static dev_t echo_region;
+static struct cdev echo_cdev;
+
+/* Who is connected, by minor; what makes open() and disconnect agree. */
+static DEFINE_XARRAY(connected);
+
+static void echo_free(struct kref *ref)
+{
+	struct echo *e = container_of(ref, struct echo, ref);
+
+	put_page(e->page);
+	kfree(e);
+}
+
+static struct echo *echo_find(unsigned int minor)
+{
+	struct echo *e;
+
+	xa_lock(&connected);
+	e = xa_load(&connected, minor);
+	if (e)
+		kref_get(&e->ref);
+	xa_unlock(&connected);
+	return e;
+}
+
+static int why_dead(const struct echo *e)
+{
+	return READ_ONCE(e->broken) ? -EIO : -ENODEV;
+}
+
+static ssize_t break_off(struct echo *e, const char *why)
+{
+	if (!e->broken)
+		pr_err("%s: the backend is not to be believed: %s\n",
+		       xs_front_name(e->dev), why);
+	WRITE_ONCE(e->broken, true);
+	WRITE_ONCE(e->dead, true);
+	wake_up_all(&e->wait);
+	return -EIO;
+}
+
+/* ---- the ring --------------------------------------------------------------------------- */
+
+static bool can_write(struct echo *e)
+{
+	return READ_ONCE(e->dead) ||
+		e->ring.req_prod_pvt - READ_ONCE(e->ring.rsp_cons) < RING_SIZE(&e->ring);
+}
+
+/* Asks for an event when there is nothing, and looks once more after that. */
+static bool can_read(struct echo *e)
+{
+	int more;
+
+	if (READ_ONCE(e->dead) || READ_ONCE(e->left))
+		return true;
+	spin_lock(&e->index);
+	RING_FINAL_CHECK_FOR_RESPONSES(&e->ring, more);
+	spin_unlock(&e->index);
+	return more;
+}
+
+static irqreturn_t on_event(int irq, void *data)
+{
+	struct echo *e = data;
+
+	wake_up_all(&e->wait);
+	xen_irq_lateeoi(irq, 0);
+	return IRQ_HANDLED;
+}
+
+/* Puts one message into the ring. Called under e->write, with room. */
+static int put_message(struct echo *e, const char __user *from, size_t len)
+{
+	struct xsecho_msg *req = RING_GET_REQUEST(&e->ring, e->ring.req_prod_pvt);
+
+	if (copy_from_user(req->bytes, from, len))
+		return -EFAULT;
+	req->id = (u16)e->ring.req_prod_pvt;
+	req->len = (u16)len;
+	e->lens[e->ring.req_prod_pvt % ARRAY_SIZE(e->lens)] = (u16)len;
+	WRITE_ONCE(e->ring.req_prod_pvt, e->ring.req_prod_pvt + 1);
+	return 0;
+}
+
+static void show_messages(struct echo *e)
+{
+	int notify;
+
+	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&e->ring, notify);
+	if (notify)
+		notify_remote_via_irq(e->irq);
+}
+
+/* Takes the next response out of the ring, if one is there. Called under e->read. */
+static ssize_t take_message(struct echo *e)
+{
+	RING_IDX prod = READ_ONCE(e->ring.sring->rsp_prod), cons = e->ring.rsp_cons;
+	u16 expected;
+
+	if (prod - cons > READ_ONCE(e->ring.req_prod_pvt) - cons)
+		return break_off(e, "it answers what was not asked");
+	if (prod == cons)
+		return 0;
+	virt_rmb();	/* with the backend's barrier between response and rsp_prod */
+	memcpy(&e->msg, RING_GET_RESPONSE(&e->ring, cons), sizeof(e->msg));
+	expected = e->lens[cons % ARRAY_SIZE(e->lens)];
+	if (e->msg.id != (u16)cons || e->msg.len != expected)
+		return break_off(e, "a response does not fit its request");
+	spin_lock(&e->index);
+	WRITE_ONCE(e->ring.rsp_cons, cons + 1);
+	spin_unlock(&e->index);
+	e->at = 0;
+	WRITE_ONCE(e->left, e->msg.len);
+	wake_up_all(&e->wait);		/* there is room for a request */
+	return e->left;
+}
+
+/* ---- the character device --------------------------------------------------------------- */
+
+static int echo_open(struct inode *inode, struct file *file)
+{
+	file->private_data = echo_find(iminor(inode));
+	return file->private_data ? stream_open(inode, file) : -ENODEV;
+}
+
+static int echo_close(struct inode *inode, struct file *file)
+{
+	struct echo *e = file->private_data;
+
+	kref_put(&e->ref, echo_free);
+	return 0;
+}
+
+/* Puts what fits. Returns bytes put, or a negative errno when that is none. */
+static ssize_t write_some(struct echo *e, const char __user *buf, size_t count)
+{
+	size_t done = 0, len;
+	int err = 0;
+
+	while (done < count && !READ_ONCE(e->dead) && can_write(e)) {
+		len = min_t(size_t, count - done, XSECHO_BYTES);
+		err = put_message(e, buf + done, len);
+		if (err)
+			break;
+		done += len;
+	}
+	if (done)
+		show_messages(e);
+	if (READ_ONCE(e->dead))
+		err = why_dead(e);
+	return done ? (ssize_t)done : err;
+}
+
+static ssize_t echo_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
+{
+	struct echo *e = file->private_data;
+	size_t done = 0;
+	ssize_t n = 0;
+
+	while (done < count) {
+		if (mutex_lock_interruptible(&e->write)) {
+			n = -ERESTARTSYS;
+			break;
+		}
+		n = write_some(e, buf + done, count - done);
+		mutex_unlock(&e->write);
+		if (n < 0)
+			break;
+		done += n;
+		if (done == count)
+			break;
+		n = -EAGAIN;
+		if (!(file->f_flags & O_NONBLOCK))
+			n = wait_event_interruptible(e->wait, can_write(e));
+		if (n)
+			break;
+	}
+	return done ? (ssize_t)done : n;
+}
+
+/* Reads what is there. Returns bytes read, or a negative errno when that is none. */
+static ssize_t read_some(struct echo *e, char __user *buf, size_t count)
+{
+	size_t done = 0, len;
+	ssize_t n = 0;
+
+	while (done < count) {
+		if (!e->left) {
+			n = READ_ONCE(e->dead) ? why_dead(e) : take_message(e);
+			if (n <= 0)
+				break;
+		}
+		len = min_t(size_t, count - done, e->left);
+		if (copy_to_user(buf + done, e->msg.bytes + e->at, len)) {
+			n = -EFAULT;
+			break;
+		}
+		e->at += len;
+		WRITE_ONCE(e->left, e->left - len);
+		done += len;
+	}
+	return done ? (ssize_t)done : n;
+}
+
+static ssize_t echo_read(struct file *file, char __user *buf, size_t count, loff_t *pos)
+{
+	struct echo *e = file->private_data;
+	ssize_t n = 0;
+
+	while (count && !n) {
+		if (mutex_lock_interruptible(&e->read))
+			return -ERESTARTSYS;
+		n = read_some(e, buf, count);
+		mutex_unlock(&e->read);
+		if (n)
+			break;
+		n = -EAGAIN;
+		if (!(file->f_flags & O_NONBLOCK))
+			n = wait_event_interruptible(e->wait, can_read(e));
+	}
+	return n;
+}
+
+static __poll_t echo_poll(struct file *file, poll_table *wait)
+{
+	struct echo *e = file->private_data;
+	__poll_t mask = 0;
+
+	poll_wait(file, &e->wait, wait);
+	if (can_read(e))
+		mask |= EPOLLIN | EPOLLRDNORM;
+	if (can_write(e))
+		mask |= EPOLLOUT | EPOLLWRNORM;
+	if (READ_ONCE(e->dead))
+		mask |= EPOLLHUP | EPOLLERR;
+	return mask;
+}
+
+static const struct file_operations echo_fops = {
+	.owner = THIS_MODULE,
+	.open = echo_open,
+	.release = echo_close,
+	.read = echo_read,
+	.write = echo_write,
+	.poll = echo_poll,
+	.llseek = no_llseek,
+};
+
+/* ---- the frontend ----------------------------------------------------------------------- */
+
+static int echo_probe(struct xs_front_dev *dev)
+{
+	if (xs_front_id(dev) >= ECHO_MINORS) {
+		pr_err("%s: only numbers below %u are served\n", xs_front_name(dev), ECHO_MINORS);
+		return -ERANGE;
+	}
+	return 0;
+}
+
+static int make_channel(struct echo *e, u16 domid)
+{
+	struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = domid };
+	struct evtchn_close close;
+	int err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
+
+	if (err)
+		return err;
+	e->port = alloc.port;
+	e->irq = bind_evtchn_to_irqhandler_lateeoi(e->port, on_event, 0, "xsecho", e);
+	if (e->irq >= 0)
+		return 0;
+	close.port = e->port;
+	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
+	return e->irq;
+}
+
+static int make_ring(struct echo *e, u16 domid)
+{
+	struct xsecho_sring *sring;
+	int ref;
+
+	e->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
+	if (!e->page)
+		return -ENOMEM;
+	sring = page_address(e->page);
+	SHARED_RING_INIT(sring);
+	FRONT_RING_INIT(&e->ring, sring, PAGE_SIZE);
+	BUILD_BUG_ON(__CONST_RING_SIZE(xsecho, PAGE_SIZE) > ARRAY_SIZE(e->lens));
+	ref = gnttab_grant_foreign_access(domid, virt_to_gfn(sring), 0);
+	if (ref < 0) {
+		__free_page(e->page);
+		return ref;
+	}
+	e->grant = ref;
+	get_page(e->page);	/* echo_free()'s; the other one goes with the grant */
+	return 0;
+}
+
+static int echo_setup(struct xs_front_dev *dev)
+{
+	struct echo *e = kzalloc(sizeof(*e), GFP_KERNEL);
+	int err;
+
+	if (!e)
+		return -ENOMEM;
+	kref_init(&e->ref);
+	mutex_init(&e->write);
+	mutex_init(&e->read);
+	spin_lock_init(&e->index);
+	init_waitqueue_head(&e->wait);
+	e->dev = dev;
+	err = make_ring(e, xs_front_backend_id(dev));
+	if (err)
+		goto err_ring;
+	err = make_channel(e, xs_front_backend_id(dev));
+	if (err)
+		goto err_channel;
+	xs_front_set_data(dev, e);
+	return 0;
+
+err_channel:
+	xs_end_grant(e->grant, e->page);
+	put_page(e->page);
+err_ring:
+	kfree(e);
+	return err;
+}
+
+static int echo_publish(struct xs_front_dev *dev, u32 tx)
+{
+	struct echo *e = xs_front_data(dev);
+	int err = xs_front_put_u32(dev, tx, "ring-ref", e->grant);
+
+	return err ? err : xs_front_put_u32(dev, tx, "event-channel", e->port);
+}
+
+static int echo_connect(struct xs_front_dev *dev)
+{
+	struct echo *e = xs_front_data(dev);
+	unsigned int minor = xs_front_id(dev);
+	struct device *node;
+	int err = xa_err(xa_store(&connected, minor, e, GFP_KERNEL));
+
+	if (err)
+		return err;
+	node = device_create(echo_class, NULL, MKDEV(MAJOR(echo_region), minor), NULL,
+			     "xsecho%u", minor);
+	if (!IS_ERR(node))
+		return 0;
+	xa_erase(&connected, minor);
+	return PTR_ERR(node);
+}
+
+static void echo_disconnect(struct xs_front_dev *dev)
+{
+	struct echo *e = xs_front_data(dev);
+	unsigned int minor = xs_front_id(dev);
+
+	device_destroy(echo_class, MKDEV(MAJOR(echo_region), minor));
+	xa_erase(&connected, minor);
+	WRITE_ONCE(e->dead, true);
+	wake_up_all(&e->wait);
+	/* Whoever was in the ring has left it when the two mutexes were ours once. */
+	mutex_lock(&e->write);
+	mutex_unlock(&e->write);
+	mutex_lock(&e->read);
+	mutex_unlock(&e->read);
+}
+
+static void echo_release(struct xs_front_dev *dev)
+{
+	struct echo *e = xs_front_data(dev);
+
+	unbind_from_irqhandler(e->irq, e);
+	xs_end_grant(e->grant, e->page);
+	xs_front_set_data(dev, NULL);
+	kref_put(&e->ref, echo_free);
+}
+
+static void echo_remove(struct xs_front_dev *dev)
+{
+}
+
+static struct xs_front_driver echo_driver = {
+	.type = XSECHO_TYPE,
+	.probe = echo_probe,
+	.setup = echo_setup,
+	.publish = echo_publish,
+	.connect = echo_connect,
+	.disconnect = echo_disconnect,
+	.release = echo_release,
+	.remove = echo_remove,
+};
+
+/* ---- start and stop --------------------------------------------------------------------- */
+
+/**
+ * xs_echo_init() - serve all echo devices
+ *
+ * Return: 0 or a negative errno.
+ */
+int xs_echo_init(void)
+{
+	int err = alloc_chrdev_region(&echo_region, 0, ECHO_MINORS, "xsecho");
+
+	if (err)
+		return err;
+	echo_class = xs_class_create("xsecho");
+	err = PTR_ERR_OR_ZERO(echo_class);
+	if (err)
+		goto err_class;
+	cdev_init(&echo_cdev, &echo_fops);
+	echo_cdev.owner = THIS_MODULE;
+	err = cdev_add(&echo_cdev, echo_region, ECHO_MINORS);
+	if (err)
+		goto err_cdev;
+	err = xs_front_register(&echo_driver);
+	if (err)
+		goto err_register;
+	return 0;
+
+err_register:
+	cdev_del(&echo_cdev);
+err_cdev:
+	class_destroy(echo_class);
+err_class:
+	unregister_chrdev_region(echo_region, ECHO_MINORS);
+	return err;
+}
+
+/**
+ * xs_echo_exit() - the mirror of xs_echo_init()
+ */
+void xs_echo_exit(void)
+{
+	xs_front_unregister(&echo_driver);
+	cdev_del(&echo_cdev);
+	class_destroy(echo_class);
+	unregister_chrdev_region(echo_region, ECHO_MINORS);
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_main.c - the module: what it is made of, and its parameters.
+ *
+ *   xs_front  xs_dev  xs_echo        frontends, the device node, the demo driver
+ *       ↓        ↓       ↓
+ *   xs_api  xs_client  xs_watch      requests, transactions, deadlines; watches
+ *       ↓
+ *   xs_attach                        the page, the event channel
+ *       ↓
+ *   xs_conn  xs_msg  xs_ring  xenbus_state      PURE: bytes, frames, replies, the handshake table
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include "xs_client.h"
+#include "xs_echo.h"
+#include "xs_front.h"
+#include "xs_watch.h"
+
+#define TIMEOUT_MAX	3600
+
+unsigned int xs_timeout = 30;
+
+static int set_timeout(const char *text, const struct kernel_param *param)
+{
+	unsigned int value;
+
+	if (kstrtouint(text, 0, &value) || value < 1 || value > TIMEOUT_MAX) {
+		pr_err("timeout: '%s' is not a number of seconds from 1 to %u\n", text, TIMEOUT_MAX);
+		return -EINVAL;
+	}
+	WRITE_ONCE(xs_timeout, value);
+	return 0;
+}
+
+static const struct kernel_param_ops timeout_ops = {
+	.set = set_timeout,
+	.get = param_get_uint,
+};
+module_param_cb(timeout, &timeout_ops, &xs_timeout, 0644);
+__MODULE_PARM_TYPE(timeout, "uint");
+MODULE_PARM_DESC(timeout, "deadline of every call to the store, in seconds, 1 to 3600 (default 30)");
+
+static int __init xsfront_init(void)
+{
+	int err = xs_watch_init();
+
+	if (err)
+		return err;
+	err = xs_client_start();
+	if (err)
+		goto err_client;
+	err = xs_front_init();
+	if (err)
+		goto err_front;
+	err = xs_echo_init();
+	if (err)
+		goto err_echo;
+	return 0;
+
+err_echo:
+	xs_front_exit();
+err_front:
+	xs_client_stop();
+err_client:
+	xs_watch_exit();
+	return err;
+}
+
+static void __exit xsfront_exit(void)
+{
+	xs_echo_exit();
+	xs_front_exit();
+	xs_client_stop();
+	xs_watch_exit();
+	pr_info("unloaded; the store's event channel stays open\n");
+}
+
+module_init(xsfront_init);
+module_exit(xsfront_exit);
+
+MODULE_DESCRIPTION("XenStore client and xenbus frontends for Xen guests, out of tree");
+MODULE_AUTHOR("The xsfront developers");
+MODULE_VERSION("0.1.0");
+MODULE_LICENSE("GPL");
