@@ -13,6 +13,7 @@
 #include <linux/kernel.h>
 #include <linux/slab.h>
 #include "xs_client.h"
+#include "xs_transaction.h"
 #include "xs_watch.h"
 
 /* ---- handles ---------------------------------------------------------------------------- */
@@ -55,7 +56,7 @@ void xs_close(struct xs_handle *h)
 		return;
 	xs_unwatch_all(h);
 	xa_for_each(&h->transactions, tx, entry)
-		xs_transaction_end(h, (u32)tx, false);
+		xs_tx_drop((u32)tx);
 	xa_destroy(&h->transactions);
 	kfree(h);
 }
@@ -367,38 +368,26 @@ EXPORT_SYMBOL_GPL(xs_get_domain_path);
 
 /* ---- transactions ----------------------------------------------------------------------- */
 
-static int end_at_server(u32 tx, bool commit)
-{
-	const struct xs_vec vec = text(commit ? "T" : "F");
-	char ok[4];
-
-	return xs_client_call(XS_TRANSACTION_END, tx, &vec, 1, ok, sizeof(ok), NULL);
-}
-
 /**
  * xs_transaction_start() - begin a transaction
  * @h: a handle
  * @tx: takes its id, never XS_NO_TRANSACTION
  *
- * Context: may sleep.
+ * The store allows a guest a number of open transactions (10 by default): one too many waits until
+ * another has ended. Context: may sleep.
  *
- * Return: 0; -ENOSPC when the guest has as many open as the store allows (10 by default);
- * -ENOMEM; what xsfront.h lists.
+ * Return: 0; -ENOSPC or -EDQUOT when there are still too many at the deadline; -ENOMEM; what
+ * xsfront.h lists.
  */
 int xs_transaction_start(struct xs_handle *h, u32 *tx)
 {
-	const struct xs_vec vec = text("");
-	char id[16];
-	u32 len;
-	int err = xs_client_call(XS_TRANSACTION_START, 0, &vec, 1, id, sizeof(id), &len);
+	int err = xs_tx_start(tx);
 
-	if (!err && (xs_number(id, len, tx) || *tx == XS_NO_TRANSACTION))
-		err = -EPROTO;
 	if (err)
 		return err;
 	err = xa_err(xa_store(&h->transactions, *tx, xa_mk_value(1), GFP_KERNEL));
 	if (err)
-		end_at_server(*tx, false);
+		xs_tx_drop(*tx);
 	return err;
 }
 EXPORT_SYMBOL_GPL(xs_transaction_start);
@@ -417,8 +406,14 @@ EXPORT_SYMBOL_GPL(xs_transaction_start);
  */
 int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit)
 {
+	const struct xs_vec vec = text(commit ? "T" : "F");
+	char ok[4];
+	int err;
+
 	if (!xa_erase(&h->transactions, tx))
 		return -EINVAL;
-	return end_at_server(tx, commit);
+	err = xs_client_call(XS_TRANSACTION_END, tx, &vec, 1, ok, sizeof(ok), NULL);
+	xs_tx_over();
+	return err;
 }
 EXPORT_SYMBOL_GPL(xs_transaction_end);

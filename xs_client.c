@@ -162,6 +162,21 @@ bool xs_client_abandon(struct xs_req *req)
 	return ours;
 }
 
+/**
+ * xs_client_resubmit() - from done(): send another request, or the same one again
+ * @req: as for xs_client_submit(); the pump that is running takes it along
+ */
+void xs_client_resubmit(struct xs_req *req)
+{
+	lockdep_assert_held(&client.lock);
+	if (client.conn.broken) {
+		req->result = -ENOTCONN;
+		req->done(req);
+	} else {
+		xs_conn_queue(&client.conn, req);
+	}
+}
+
 /* ---- calls that wait -------------------------------------------------------------------- */
 
 struct call {
@@ -175,7 +190,7 @@ static void call_done(struct xs_req *req)
 }
 
 /* The server has eaten a request and says nothing, or it has not even read it: which? */
-static void say_timeout(const struct xs_req *req)
+static void say_timeout(u32 type)
 {
 	unsigned long irq;
 	bool unread;
@@ -184,20 +199,48 @@ static void say_timeout(const struct xs_req *req)
 	unread = READ_ONCE(*client.conn.req.peer) != client.conn.req.published;
 	spin_unlock_irqrestore(&client.lock, irq);
 	pr_warn_ratelimited("no reply to a request of type %u in %u s: %s\n",
-			    req->out.hdr.type, READ_ONCE(xs_timeout),
+			    type, READ_ONCE(xs_timeout),
 			    unread ? "store reads nothing: throttled or gone"
 				   : "store answers nothing: it has read the request");
 }
 
-static int wait_call(struct call *call)
+/* Leaves a request to itself. Returns false when it is done already. */
+static bool leave(struct xs_req *req, void (*orphan)(struct xs_req *))
 {
-	long left = wait_for_completion_killable_timeout(&call->done, xs_client_timeout());
+	unsigned long irq;
+	bool ours;
 
-	if (left > 0 || !xs_client_abandon(&call->req))
-		return call->req.result;
+	spin_lock_irqsave(&client.lock, irq);
+	ours = req->state != XS_REQ_IDLE;
+	if (ours)
+		req->done = orphan;
+	spin_unlock_irqrestore(&client.lock, irq);
+	return ours;
+}
+
+/**
+ * xs_client_wait() - wait for a request that was submitted
+ * @req: the request
+ * @done: what its done() completes
+ * @orphan: NULL to take the request back when it takes too long. Else it is left to travel: it and
+ *	    all that it points to is on the heap, and @orphan is called in place of done()
+ *
+ * Context: may sleep.
+ *
+ * Return: the request's result; -ETIMEDOUT or -EINTR when it was taken back or left.
+ */
+int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(struct xs_req *))
+{
+	u32 type = req->out.hdr.type;
+	long left = wait_for_completion_killable_timeout(done, xs_client_timeout());
+
+	if (left > 0)
+		return req->result;
+	if (orphan ? !leave(req, orphan) : !xs_client_abandon(req))
+		return req->result;
 	if (left < 0)
 		return -EINTR;
-	say_timeout(&call->req);
+	say_timeout(type);
 	return -ETIMEDOUT;
 }
 
@@ -226,13 +269,60 @@ int xs_client_call(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec,
 	init_completion(&call.done);
 	err = xs_client_submit(&call.req);
 	if (!err)
-		err = wait_call(&call);
+		err = xs_client_wait(&call.req, &call.done, NULL);
 	if (err == -EREMOTEIO)
 		pr_notice_ratelimited("the store said '%s', an error that has no number\n",
 				      call.req.error);
 	if (len)
 		*len = call.req.len;
 	return err;
+}
+
+/* ---- requests that nobody waits for ----------------------------------------------------- */
+
+struct post {
+	struct xs_req req;
+	char ok[16];
+	char payload[];
+};
+
+static void post_done(struct xs_req *req)
+{
+	kfree(container_of(req, struct post, req));
+}
+
+/**
+ * xs_client_post() - send a request and forget it
+ * @type: message type, of one whose answer is OK or an error
+ * @tx: transaction, 0 for none
+ * @vec: the payload in pieces; it is copied
+ * @nvec: how many
+ *
+ * For what must be told to the store and can be waited for by nobody: the end of a watch, of a
+ * transaction. Where memory is short it waits all the same. Context: may sleep.
+ */
+void xs_client_post(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec)
+{
+	struct xs_vec copy = { NULL, 0 };
+	struct post *post;
+	char ok[16];
+	u32 i;
+
+	for (i = 0; i < nvec; i++)
+		copy.len += vec[i].len;
+	post = kzalloc(struct_size(post, payload, copy.len), GFP_KERNEL);
+	if (!post) {
+		xs_client_call(type, tx, vec, nvec, ok, sizeof(ok), NULL);
+		return;
+	}
+	copy.base = post->payload;
+	for (i = 0, copy.len = 0; i < nvec; copy.len += vec[i++].len)
+		memcpy(post->payload + copy.len, vec[i].base, vec[i].len);
+	post->req.reply = post->ok;
+	post->req.cap = sizeof(post->ok);
+	post->req.done = post_done;
+	if (xs_out_init(&post->req.out, type, tx, &copy, 1) || xs_client_submit(&post->req))
+		kfree(post);
 }
 
 /* ---- start and stop --------------------------------------------------------------------- */
@@ -323,6 +413,9 @@ void xs_client_stop(void)
 		pr_warn("unloaded with replies owed by the store\n");
 	xs_attach_deafen(&client.attach, &client);
 	cancel_work_sync(&client.pump_again);
+	spin_lock_irq(&client.lock);
+	xs_conn_fail(&client.conn, -ECONNRESET);	/* what is owed will not be paid any more */
+	spin_unlock_irq(&client.lock);
 	xs_attach_release(&client.attach);
 }
 

@@ -5,6 +5,7 @@
 #ifndef XS_CLIENT_H
 #define XS_CLIENT_H
 
+#include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/xarray.h>
@@ -29,7 +30,10 @@ int xs_client_start(void);
 void xs_client_stop(void);
 
 int xs_client_submit(struct xs_req *req);
+void xs_client_resubmit(struct xs_req *req);
 bool xs_client_abandon(struct xs_req *req);
+int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(struct xs_req *));
+void xs_client_post(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec);
 int xs_client_call(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec,
 		   void *reply, u32 cap, u32 *len);
 unsigned long xs_client_timeout(void);

@@ -93,7 +93,7 @@ bool xs_conn_idle(const struct xs_conn *conn)
 {
 	return !conn->queue && !conn->sending && !xs_out_left(&conn->orphan) &&
 		!conn->stats.inflight &&
-		(!conn->in.have || conn->in.have == XS_HDR_SIZE + conn->in.hdr.len);
+		(!conn->in.have || conn->in.whole);
 }
 
 /* The request leaves the connection. */

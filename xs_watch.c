@@ -42,6 +42,7 @@
 
 #define QUEUE_MAX	64	/* events that may wait for one callback */
 #define TOKEN_MAX	12	/* 'x', eight hex digits, NUL; rounded up */
+#define DEPTH_MAX	12	/* ten decimal digits, NUL; rounded up */
 
 /**
  * struct xs_source - one watch at the server
@@ -51,6 +52,7 @@
  * @set: the server has it; guarded by @mutex
  * @id: its number while it is set or being set
  * @subs: who wants its events; guarded by watch_lock
+ * @depth: how far down, as a decimal number; empty for all the way
  * @path: what is watched
  */
 struct xs_source {
@@ -60,6 +62,7 @@ struct xs_source {
 	bool set;
 	u32 id;
 	struct list_head subs;
+	char depth[DEPTH_MAX];
 	char path[];
 };
 
@@ -96,19 +99,20 @@ void xs_watch_dispatch(const char *path, const char *token)
 	spin_unlock_irqrestore(&watch_lock, irq);
 }
 
-static struct xs_source *source_get(const char *path)
+static struct xs_source *source_get(const char *path, const char *depth)
 {
 	struct xs_source *source;
 	size_t size = strlen(path) + 1;
 
 	mutex_lock(&sources_mutex);
 	list_for_each_entry(source, &sources, link)
-		if (!strcmp(source->path, path))
+		if (!strcmp(source->path, path) && !strcmp(source->depth, depth))
 			goto found;
 	source = kzalloc(struct_size(source, path, size), GFP_KERNEL);
 	if (!source)
 		goto out;
 	memcpy(source->path, path, size);
+	strscpy(source->depth, depth, sizeof(source->depth));
 	mutex_init(&source->mutex);
 	INIT_LIST_HEAD(&source->subs);
 	list_add(&source->link, &sources);
@@ -129,17 +133,31 @@ static void source_put(struct xs_source *source)
 	mutex_unlock(&sources_mutex);
 }
 
-/* WATCH or UNWATCH of a source, which has its number. */
-static int source_call(struct xs_source *source, u32 type)
+/* The payload of WATCH, and without depth of UNWATCH: path, token, depth. Returns the pieces. */
+static u32 source_vec(struct xs_source *source, char *token, struct xs_vec *vec)
+{
+	vec[0] = (struct xs_vec){ source->path, strlen(source->path) + 1 };
+	vec[1] = (struct xs_vec){ token, snprintf(token, TOKEN_MAX, "x%x", source->id) + 1 };
+	vec[2] = (struct xs_vec){ source->depth, strlen(source->depth) + 1 };
+	return source->depth[0] ? 3 : 2;
+}
+
+static int source_watch(struct xs_source *source)
 {
 	char token[TOKEN_MAX], ok[4];
-	u32 token_len = snprintf(token, sizeof(token), "x%x", source->id) + 1;
-	const struct xs_vec vec[] = {
-		{ source->path, strlen(source->path) + 1 },
-		{ token, token_len },
-	};
+	struct xs_vec vec[3];
+	u32 n = source_vec(source, token, vec);
 
-	return xs_client_call(type, 0, vec, ARRAY_SIZE(vec), ok, sizeof(ok), NULL);
+	return xs_client_call(XS_WATCH, 0, vec, n, ok, sizeof(ok), NULL);
+}
+
+static void source_unwatch(struct xs_source *source)
+{
+	char token[TOKEN_MAX];
+	struct xs_vec vec[3];
+
+	source_vec(source, token, vec);
+	xs_client_post(XS_UNWATCH, 0, vec, 2);
 }
 
 /* When it returns, no dispatch knows the source any more. */
@@ -186,8 +204,11 @@ static int source_join(struct xs_source *source, struct xs_sub *sub)
 	if (err < 0)
 		return err;
 	sub_link(source, sub);
-	err = source_call(source, XS_WATCH);
+	err = source_watch(source);
 	if (err) {
+		/* A watch that was asked for too long ago may still come to be. */
+		if (err == -ETIMEDOUT || err == -EINTR)
+			source_unwatch(source);
 		sub_unlink(source, sub);
 		source_forget_id(source);
 		return err;
@@ -199,21 +220,22 @@ static int source_join(struct xs_source *source, struct xs_sub *sub)
 /**
  * xs_subscribe() - hear of a path
  * @sub: with @sub->event set; the caller's until xs_unsubscribe() returns
- * @path: what to watch, with all below it
+ * @path: what to watch; not checked, the store does that
+ * @depth: how many levels below it, a decimal number; "" for all, which every server can do
  *
  * The first event comes at once. Context: may sleep.
  *
- * Return: 0 or an errno as listed in xsfront.h; -ENOMEM.
+ * Return: 0 or an errno as listed in xsfront.h; -EINVAL for a @depth of over 11 digits; -ENOMEM.
  */
-int xs_subscribe(struct xs_sub *sub, const char *path)
+int xs_subscribe(struct xs_sub *sub, const char *path, const char *depth)
 {
 	unsigned long deadline = jiffies + xs_client_timeout();
 	struct xs_source *source;
-	int err = xs_path_check(path);
+	int err;
 
-	if (err)
-		return err;
-	source = source_get(path);
+	if (strlen(depth) >= DEPTH_MAX)
+		return -EINVAL;
+	source = source_get(path, depth);
 	if (!source)
 		return -ENOMEM;
 	if (mutex_lock_killable(&source->mutex)) {
@@ -233,7 +255,7 @@ int xs_subscribe(struct xs_sub *sub, const char *path)
  * xs_unsubscribe() - the mirror of xs_subscribe()
  * @sub: a subscriber; its event() does not run any more when this returns
  *
- * The last one ends the watch at the server. Where that fails, its events are ignored from now on.
+ * The last one ends the watch at the server, and does not wait for that: its late events are ignored.
  * Context: may sleep.
  */
 void xs_unsubscribe(struct xs_sub *sub)
@@ -242,7 +264,7 @@ void xs_unsubscribe(struct xs_sub *sub)
 
 	mutex_lock(&source->mutex);
 	if (sub_unlink(source, sub) && source->set) {
-		source_call(source, XS_UNWATCH);
+		source_unwatch(source);
 		source_forget_id(source);
 		source->set = false;
 	}
@@ -385,8 +407,12 @@ struct xs_watch *xs_watch(struct xs_handle *h, const char *path, xs_watch_fn fn,
 {
 	size_t size = strlen(path) + 1;
 	struct xs_watch *w = kzalloc(struct_size(w, path, size), GFP_KERNEL);
-	int err;
+	int err = xs_path_check(path);
 
+	if (err) {
+		kfree(w);
+		return ERR_PTR(err);
+	}
 	if (!w)
 		return ERR_PTR(-ENOMEM);
 	memcpy(w->path, path, size);
@@ -400,7 +426,7 @@ struct xs_watch *xs_watch(struct xs_handle *h, const char *path, xs_watch_fn fn,
 	mutex_lock(&h->lock);
 	list_add(&w->link, &h->watches);
 	mutex_unlock(&h->lock);
-	err = xs_subscribe(&w->sub, path);
+	err = xs_subscribe(&w->sub, path, "");
 	if (!err)
 		return w;
 	mutex_lock(&h->lock);

@@ -27,7 +27,7 @@ int xs_watch_init(void);
 void xs_watch_exit(void);
 void xs_watch_dispatch(const char *path, const char *token);
 
-int xs_subscribe(struct xs_sub *sub, const char *path);
+int xs_subscribe(struct xs_sub *sub, const char *path, const char *depth);
 void xs_unsubscribe(struct xs_sub *sub);
 void xs_unwatch_all(struct xs_handle *h);
 

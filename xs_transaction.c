@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_transaction.c - transactions at the server, whoever in this guest has them.
+ *
+ * The server allows a guest a handful of open transactions (10 by default), not each program. So one
+ * that is refused for the quota waits here until another of the guest's ends, until its deadline.
+ *
+ * A start whose caller has gone must not leave a transaction open that nobody knows: the request is
+ * on the heap, and when its late reply brings an id, the same request goes out again to end it.
+ */
+#include <linux/atomic.h>
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/wait.h>
+#include "xs_client.h"
+#include "xs_transaction.h"
+
+struct start {
+	struct xs_req req;
+	struct completion done;
+	char reply[16];
+};
+
+static atomic_t n_open = ATOMIC_INIT(0);
+static atomic_t n_ended = ATOMIC_INIT(0);
+static DECLARE_WAIT_QUEUE_HEAD(ended);
+
+static struct start *to_start(struct xs_req *req)
+{
+	return container_of(req, struct start, req);
+}
+
+static void start_done(struct xs_req *req)
+{
+	complete(&to_start(req)->done);
+}
+
+static void orphan_ended(struct xs_req *req)
+{
+	kfree(to_start(req));
+}
+
+/* The late reply to a start that nobody waits for: end what it has started. */
+static void orphan_started(struct xs_req *req)
+{
+	struct start *start = to_start(req);
+	const struct xs_vec abort = { "F", 2 };
+	u32 tx;
+
+	if (req->result || xs_number(start->reply, req->len, &tx) ||
+	    xs_out_init(&req->out, XS_TRANSACTION_END, tx, &abort, 1)) {
+		kfree(start);
+		return;
+	}
+	req->done = orphan_ended;
+	xs_client_resubmit(req);
+}
+
+static int start_once(u32 *tx)
+{
+	const struct xs_vec empty = { "", 1 };
+	struct start *start = kzalloc(sizeof(*start), GFP_KERNEL);
+	int err;
+
+	if (!start)
+		return -ENOMEM;
+	start->req.reply = start->reply;
+	start->req.cap = sizeof(start->reply);
+	start->req.done = start_done;
+	init_completion(&start->done);
+	xs_out_init(&start->req.out, XS_TRANSACTION_START, 0, &empty, 1);
+	err = xs_client_submit(&start->req);
+	if (!err)
+		err = xs_client_wait(&start->req, &start->done, orphan_started);
+	if (err == -ETIMEDOUT || err == -EINTR)
+		return err;	/* the orphan frees itself */
+	if (!err && (xs_number(start->reply, start->req.len, tx) || !*tx))
+		err = -EPROTO;
+	kfree(start);
+	return err;
+}
+
+/**
+ * xs_tx_start() - open a transaction at the server
+ * @tx: takes its id, never 0
+ *
+ * Context: may sleep. Waits, with the deadline of all calls, when the guest has too many open.
+ *
+ * Return: 0; -ENOSPC or -EDQUOT when the guest still has too many open at the deadline; -ENOMEM;
+ * what xsfront.h lists.
+ */
+int xs_tx_start(u32 *tx)
+{
+	unsigned long deadline = jiffies + xs_client_timeout();
+	int seen, err;
+	long left;
+
+	for (;;) {
+		seen = atomic_read(&n_ended);
+		err = start_once(tx);
+		if (!err)
+			atomic_inc(&n_open);
+		if ((err != -ENOSPC && err != -EDQUOT) || !atomic_read(&n_open))
+			return err;
+		left = (long)(deadline - jiffies);
+		if (left <= 0)
+			return err;
+		left = wait_event_killable_timeout(ended, atomic_read(&n_ended) != seen, left);
+		if (left <= 0)
+			return left ? -EINTR : err;
+	}
+}
+
+/**
+ * xs_tx_over() - a transaction has ended
+ *
+ * Called once for each that xs_tx_start() has opened, when the server has been told.
+ * Context: any.
+ */
+void xs_tx_over(void)
+{
+	atomic_dec(&n_open);
+	atomic_inc(&n_ended);
+	wake_up_all(&ended);
+}
+
+/**
+ * xs_tx_drop() - abort a transaction, not waiting for it
+ * @tx: its id
+ *
+ * Context: may sleep.
+ */
+void xs_tx_drop(u32 tx)
+{
+	const struct xs_vec abort = { "F", 2 };
+
+	xs_client_post(XS_TRANSACTION_END, tx, &abort, 1);
+	xs_tx_over();
+}
