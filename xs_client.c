@@ -39,6 +39,7 @@ static struct {
 	struct xs_attach attach;
 	struct xs_conn conn;
 	struct work_struct pump_again;
+	struct delayed_work expire;	/* runs while requests with a deadline are under way */
 	wait_queue_head_t idle;		/* woken when the last request leaves */
 } client = {
 	.lock = __SPIN_LOCK_UNLOCKED(client.lock),
@@ -120,9 +121,31 @@ static void on_pump_again(struct work_struct *work)
 	pump();
 }
 
+/* Once a second is often enough: deadlines are seconds. */
+static void arm_expire(void)
+{
+	schedule_delayed_work(&client.expire, HZ);
+}
+
+static void on_expire(struct work_struct *work)
+{
+	u64 before;
+	bool more;
+
+	spin_lock_irq(&client.lock);
+	before = client.conn.stats.expired;
+	more = xs_conn_expire(&client.conn, get_jiffies_64());
+	before = client.conn.stats.expired - before;
+	spin_unlock_irq(&client.lock);
+	if (before)
+		pr_warn_ratelimited("%llu requests had no reply in time\n", before);
+	if (more)
+		arm_expire();
+}
+
 /**
  * xs_client_submit() - send a request; done() will be called
- * @req: made by xs_out_init(), with reply, cap, raw and done set
+ * @req: made by xs_out_init(), with reply, cap, raw, done and deadline (jiffies of 64 bits) set
  *
  * Context: any that may take a spinlock, but not from done().
  *
@@ -130,6 +153,7 @@ static void on_pump_again(struct work_struct *work)
  */
 int xs_client_submit(struct xs_req *req)
 {
+	bool deadline = req->deadline;	/* the request may be gone when the lock is */
 	unsigned long irq;
 	int flags = 0, err = 0;
 
@@ -142,6 +166,8 @@ int xs_client_submit(struct xs_req *req)
 	}
 	spin_unlock_irqrestore(&client.lock, irq);
 	pump_tail(flags);
+	if (deadline && !err)
+		arm_expire();
 	return err;
 }
 
@@ -321,6 +347,7 @@ void xs_client_post(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec)
 	post->req.reply = post->ok;
 	post->req.cap = sizeof(post->ok);
 	post->req.done = post_done;
+	post->req.deadline = get_jiffies_64() + xs_client_timeout();
 	if (xs_out_init(&post->req.out, type, tx, &copy, 1) || xs_client_submit(&post->req))
 		kfree(post);
 }
@@ -356,6 +383,12 @@ static int reset(void)
 	return err;
 }
 
+static void stop_work(void)
+{
+	cancel_work_sync(&client.pump_again);
+	cancel_delayed_work_sync(&client.expire);
+}
+
 /**
  * xs_client_start() - be the store's client of this guest
  *
@@ -372,6 +405,7 @@ int xs_client_start(void)
 		return err;
 	xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
 	INIT_WORK(&client.pump_again, on_pump_again);
+	INIT_DELAYED_WORK(&client.expire, on_expire);
 	err = xs_attach_listen(&client.attach, on_signal, &client);
 	if (err)
 		goto err_listen;
@@ -384,7 +418,7 @@ int xs_client_start(void)
 
 err_reset:
 	xs_attach_deafen(&client.attach, &client);
-	cancel_work_sync(&client.pump_again);
+	stop_work();
 err_listen:
 	xs_attach_release(&client.attach);
 	return err;
@@ -412,7 +446,7 @@ void xs_client_stop(void)
 	if (!wait_event_timeout(client.idle, client_idle(), xs_client_timeout()))
 		pr_warn("unloaded with replies owed by the store\n");
 	xs_attach_deafen(&client.attach, &client);
-	cancel_work_sync(&client.pump_again);
+	stop_work();
 	spin_lock_irq(&client.lock);
 	xs_conn_fail(&client.conn, -ECONNRESET);	/* what is owed will not be paid any more */
 	spin_unlock_irq(&client.lock);

@@ -187,6 +187,43 @@ void xs_conn_fail(struct xs_conn *conn, int err)
 	}
 }
 
+/* Ends a request whose deadline has passed. Returns whether it has one that has not. */
+static bool expire(struct xs_conn *conn, struct xs_req *req, u64 now)
+{
+	if (!req || !req->deadline)
+		return false;
+	if (now < req->deadline)
+		return true;
+	xs_conn_abandon(conn, req);
+	conn->stats.expired++;
+	finish(req, -ETIMEDOUT);
+	return false;
+}
+
+/**
+ * xs_conn_expire() - end requests that have waited too long
+ * @conn: the connection
+ * @now: the time, in the unit of req->deadline
+ *
+ * Those without a deadline are left alone: who waits for them takes them back.
+ *
+ * Return: true when requests with a deadline are still under way.
+ */
+bool xs_conn_expire(struct xs_conn *conn, u64 now)
+{
+	struct xs_req *req, *next;
+	bool more = false;
+	u32 i;
+
+	for (i = 0; i < XS_CONN_SLOTS; i++)
+		more |= expire(conn, conn->slots[i].req, now);
+	for (req = conn->queue; req; req = next) {
+		next = req->next;
+		more |= expire(conn, req, now);
+	}
+	return more;
+}
+
 /* ---- sending ---------------------------------------------------------------------------- */
 
 static bool take_slot(struct xs_conn *conn, struct xs_req *req)

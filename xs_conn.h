@@ -21,7 +21,8 @@
  * at which C xenstored stops reading requests (protocol facts: docs/misc/xenstore-ring.txt).
  *
  * Pure: no allocation, lock, sleep, clock or log. The caller serialises all calls on a connection;
- * done() and event() are called from inside xs_conn_pump() or xs_conn_fail(), must not block, and
+ * done() and event() are called from inside xs_conn_pump(), xs_conn_expire() or xs_conn_fail(), must not
+ * block, and
  * may call xs_conn_queue() but nothing else of this file.
  */
 #ifndef XS_CONN_H
@@ -44,6 +45,7 @@ enum xs_req_state {
  * @reply: where the reply's payload goes
  * @cap: its size in bytes
  * @raw: an ERROR reply is a reply like any other: its name goes to @reply, @result is 0
+ * @deadline: for xs_conn_expire(), in its caller's unit of time; 0 for none
  * @done: called once, when @result, @type and @len are valid
  * @result: 0, or a negative errno: what the store said, -ENOBUFS when the payload did not fit
  *	    @reply, -EPROTO for a reply of another type, or what xs_conn_fail() was given
@@ -59,6 +61,7 @@ struct xs_req {
 	void *reply;
 	u32 cap;
 	bool raw;
+	u64 deadline;
 	void (*done)(struct xs_req *req);
 
 	int result;
@@ -76,6 +79,7 @@ struct xs_req {
  * @requests: messages sent whole
  * @replies: replies that found their request
  * @late: replies to abandoned requests
+ * @expired: requests that xs_conn_expire() has ended
  * @events: watch events
  * @bad_events: watch events that are not two strings
  * @wrong_type: replies of neither the request's type nor ERROR
@@ -88,7 +92,7 @@ struct xs_req {
  * @inflight_most: the most that there were
  */
 struct xs_conn_stats {
-	u64 requests, replies, late, events, bad_events, wrong_type;
+	u64 requests, replies, late, expired, events, bad_events, wrong_type;
 	u64 ring_full, slots_full, bytes_out, bytes_in, dropped;
 	u32 inflight, inflight_most;
 };
@@ -152,6 +156,7 @@ void xs_conn_queue(struct xs_conn *conn, struct xs_req *req);
 bool xs_conn_abandon(struct xs_conn *conn, struct xs_req *req);
 int xs_conn_pump(struct xs_conn *conn);
 void xs_conn_fail(struct xs_conn *conn, int err);
+bool xs_conn_expire(struct xs_conn *conn, u64 now);
 bool xs_conn_idle(const struct xs_conn *conn);
 u32 xs_conn_features(const struct xs_conn *conn);
 

@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include "xs_client.h"
+#include "xs_dev.h"
 #include "xs_echo.h"
 #include "xs_front.h"
 #include "xs_watch.h"
@@ -53,6 +54,9 @@ static int __init xsfront_init(void)
 	err = xs_client_start();
 	if (err)
 		goto err_client;
+	err = xs_dev_init();
+	if (err)
+		goto err_dev;
 	err = xs_front_init();
 	if (err)
 		goto err_front;
@@ -64,6 +68,8 @@ static int __init xsfront_init(void)
 err_echo:
 	xs_front_exit();
 err_front:
+	xs_dev_exit();
+err_dev:
 	xs_client_stop();
 err_client:
 	xs_watch_exit();
@@ -74,6 +80,7 @@ static void __exit xsfront_exit(void)
 {
 	xs_echo_exit();
 	xs_front_exit();
+	xs_dev_exit();
 	xs_client_stop();
 	xs_watch_exit();
 	pr_info("unloaded; the store's event channel stays open\n");

@@ -309,6 +309,25 @@ int xs_errno(const char *name, u32 len)
 }
 
 /**
+ * xs_error_name() - the name that an ERROR reply would carry
+ * @err: a negative errno
+ *
+ * Return: the name by Xen's table; "EIO" for an errno that no server sends.
+ */
+const char *xs_error_name(int err)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(xsd_errors); i++)
+		if (xsd_errors[i].errnum == -err)
+			return xsd_errors[i].errstring;
+	for (i = 0; i < ARRAY_SIZE(more_errors); i++)
+		if (more_errors[i].errnum == -err)
+			return more_errors[i].name;
+	return "EIO";
+}
+
+/**
  * xs_number() - read a decimal number, strictly
  * @text: digits and nothing else, with or without a closing NUL
  * @len: length in bytes

@@ -93,6 +93,7 @@ const char *xs_strings_next(const char *buf, u32 len, const char *prev);
 u32 xs_strings_count(const char *buf, u32 len);
 
 int xs_errno(const char *name, u32 len);
+const char *xs_error_name(int err);
 int xs_number(const char *text, u32 len, u32 *value);
 int xs_path_check(const char *path);
 
