@@ -1545,8 +1545,6 @@ static void *server_thread(void *arg)
 	struct fs_server *s = &thr.w->s;
 
 	while (wait_for(&thr.server)) {
-		if (__atomic_load_n(&thr.stop, __ATOMIC_SEQ_CST))
-			return NULL;
 		s->event = true;
 		while (fs_step(s)) {
 			if (fs_take_kick(s))
@@ -1554,6 +1552,9 @@ static void *server_thread(void *arg)
 			if (!sem_trywait(&thr.server))
 				s->event = true;
 		}
+		/* the last post may have been taken by sem_trywait() */
+		if (__atomic_load_n(&thr.stop, __ATOMIC_SEQ_CST))
+			return NULL;
 	}
 	return arg;
 }
