@@ -333,6 +333,7 @@ static const char *serve(struct fs_server *s, const struct xsd_sockmsg *h, const
 {
 	uint32_t at = 0, i;
 	const char *path = string_at(p, h->len, &at);
+	int n;
 
 	memcpy(out, "OK", 3);
 	*outlen = 3;
@@ -366,7 +367,8 @@ static const char *serve(struct fs_server *s, const struct xsd_sockmsg *h, const
 	case XS_SET_PERMS:
 		return string_at(p, h->len, &at) ? NULL : "EINVAL";
 	case XS_GET_DOMAIN_PATH:
-		*outlen = (uint32_t)snprintf((char *)out, FS_PAYLOAD, "/local/domain/%.8s", path) + 1;
+		n = snprintf((char *)out, FS_PAYLOAD, "/local/domain/%.8s", path);
+		*outlen = (uint32_t)n + 1;
 		return NULL;
 	case XS_TRANSACTION_START:
 		if (h->tx_id)

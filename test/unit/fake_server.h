@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * fake_server.h - the other end of a store page, for tests: it holds the page, reads requests, keeps
- * a tiny tree, answers, and misbehaves when told to.
+ * fake_server.h - the other end of a store page, for tests: it holds the page, reads requests,
+ * keeps a tiny tree, answers, and misbehaves when told to.
  *
  * It shares no code with the module. It moves in small steps (fs_step()), each of which looks at or
  * writes one index, so that a test can put its own steps between any two of them. It sleeps as a

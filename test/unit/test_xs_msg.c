@@ -877,8 +877,10 @@ static const struct {
 	u32 len;
 	int err;
 } path_lengths[] = {
-	{ '/', 3071, 0 }, { '/', 3072, 0 }, { '/', 3073, -ENAMETOOLONG }, { '/', 9000, -ENAMETOOLONG },
-	{ 'a', 2047, 0 }, { 'a', 2048, 0 }, { 'a', 2049, -ENAMETOOLONG }, { 'a', 3072, -ENAMETOOLONG },
+	{ '/', 3071, 0 }, { '/', 3072, 0 },
+	{ '/', 3073, -ENAMETOOLONG }, { '/', 9000, -ENAMETOOLONG },
+	{ 'a', 2047, 0 }, { 'a', 2048, 0 },
+	{ 'a', 2049, -ENAMETOOLONG }, { 'a', 3072, -ENAMETOOLONG },
 	{ '@', 2048, 0 }, { '@', 2049, -ENAMETOOLONG },
 };
 

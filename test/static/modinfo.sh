@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# Every module says what it is, whose, under which license; every parameter has a description.
+cd "$(dirname "$0")/../.." || exit 1
+. test/static/lib.sh
+
+need objcopy
+out=$(strict_build)
+status=$?
+if [ $status = 77 ]; then skip "$out"; fi
+
+bad=0
+found=0
+for ko in build/test/strict/*.ko build/test/strict/test/*/*.ko; do
+	[ -e "$ko" ] || continue
+	found=$((found + 1))
+	info=$(objcopy -O binary -j .modinfo "$ko" /dev/stdout | tr '\0' '\n')
+	tags="description author license"
+	if [ "${ko##*/}" = xsfront.ko ]; then tags="$tags version"; fi
+	for tag in $tags; do
+		if ! grep -q "^$tag=." <<<"$info"; then
+			echo "${ko##*/}: no $tag"
+			bad=1
+		fi
+	done
+	while IFS= read -r parm; do
+		if ! grep -q "^parm=$parm:." <<<"$info"; then
+			echo "${ko##*/}: parameter $parm has no description"
+			bad=1
+		fi
+	done < <(sed -n 's/^parmtype=\([^:]*\):.*/\1/p' <<<"$info")
+done
+if ! [ -e build/test/strict/xsfront.ko ]; then
+	echo "xsfront.ko was not built"
+	bad=1
+fi
+echo "$found modules looked at"
+exit $bad
