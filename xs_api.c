@@ -11,6 +11,8 @@
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
+#include <linux/random.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include "xs_client.h"
 #include "xs_transaction.h"
@@ -56,7 +58,7 @@ void xs_close(struct xs_handle *h)
 		return;
 	xs_unwatch_all(h);
 	xa_for_each(&h->transactions, tx, entry)
-		xs_tx_drop((u32)tx);
+		xs_tx_drop((u32)tx, xa_to_value(entry));
 	xa_destroy(&h->transactions);
 	kfree(h);
 }
@@ -69,11 +71,35 @@ static struct xs_vec text(const char *s)
 	return (struct xs_vec){ s, strlen(s) + 1 };
 }
 
+/**
+ * xs_handle_check() - may this handle ask this?
+ * @h: a handle
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node
+ *
+ * Return: 0; -EINVAL or -ENAMETOOLONG for @path; -EINVAL when the handle has no such transaction;
+ * -EAGAIN when its connection is no more.
+ */
+int xs_handle_check(struct xs_handle *h, u32 tx, const char *path)
+{
+	void *epoch;
+
+	if (tx != XS_NO_TRANSACTION) {
+		epoch = xa_load(&h->transactions, tx);
+		if (!epoch)
+			return -EINVAL;
+		if (xa_to_value(epoch) != xs_tx_epoch())
+			return -EAGAIN;
+	}
+	return xs_path_check(path);
+}
+
 /* A request about one path, with something behind it or not, whose answer is OK or an error. */
-static int tell(u32 type, u32 tx, const char *path, const void *more, size_t len)
+static int tell(struct xs_handle *h, u32 type, u32 tx, const char *path, const void *more,
+		size_t len)
 {
 	struct xs_vec vec[] = { text(path), { more, len } };
-	int err = xs_path_check(path);
+	int err = xs_handle_check(h, tx, path);
 	char ok[4];
 
 	if (!err && len > XS_PAYLOAD_MAX)
@@ -84,10 +110,10 @@ static int tell(u32 type, u32 tx, const char *path, const void *more, size_t len
 }
 
 /* A request about one path whose answer is data. Returns its length or a negative errno. */
-static int ask(u32 type, u32 tx, const char *path, void *reply, size_t size)
+static int ask(struct xs_handle *h, u32 type, u32 tx, const char *path, void *reply, size_t size)
 {
 	struct xs_vec vec = text(path);
-	int err = xs_path_check(path);
+	int err = xs_handle_check(h, tx, path);
 	u32 len;
 
 	if (!err)
@@ -115,7 +141,7 @@ int xs_read(struct xs_handle *h, u32 tx, const char *path, char *buf, size_t siz
 
 	if (!size)
 		return -EINVAL;
-	len = ask(XS_READ, tx, path, buf, size - 1);
+	len = ask(h, XS_READ, tx, path, buf, size - 1);
 	if (len >= 0)
 		buf[len] = '\0';
 	return len;
@@ -160,7 +186,7 @@ EXPORT_SYMBOL_GPL(xs_read_u32);
  */
 int xs_write(struct xs_handle *h, u32 tx, const char *path, const void *value, size_t len)
 {
-	return tell(XS_WRITE, tx, path, value, len);
+	return tell(h, XS_WRITE, tx, path, value, len);
 }
 EXPORT_SYMBOL_GPL(xs_write);
 
@@ -204,7 +230,7 @@ EXPORT_SYMBOL_GPL(xs_printf);
  */
 int xs_mkdir(struct xs_handle *h, u32 tx, const char *path)
 {
-	return tell(XS_MKDIR, tx, path, NULL, 0);
+	return tell(h, XS_MKDIR, tx, path, NULL, 0);
 }
 EXPORT_SYMBOL_GPL(xs_mkdir);
 
@@ -220,51 +246,30 @@ EXPORT_SYMBOL_GPL(xs_mkdir);
  */
 int xs_rm(struct xs_handle *h, u32 tx, const char *path)
 {
-	return tell(XS_RM, tx, path, NULL, 0);
+	return tell(h, XS_RM, tx, path, NULL, 0);
 }
 EXPORT_SYMBOL_GPL(xs_rm);
 
 /**
- * xs_directory() - list the names in a node
+ * xs_exists() - is there such a node?
  * @h: a handle
  * @tx: a transaction, or XS_NO_TRANSACTION
  * @path: the node
- * @list: filled in on success; to be freed by xs_list_free()
  *
  * Context: may sleep.
  *
- * Return: 0; -E2BIG when the names are more than a message holds; -ENOMEM; what xsfront.h lists.
+ * Return: 1 or 0; -EACCES when it may not be read; what xsfront.h lists.
  */
-int xs_directory(struct xs_handle *h, u32 tx, const char *path, struct xs_list *list)
+int xs_exists(struct xs_handle *h, u32 tx, const char *path)
 {
-	char *buf = kmalloc(XS_PAYLOAD_MAX, GFP_KERNEL);
-	int len = buf ? ask(XS_DIRECTORY, tx, path, buf, XS_PAYLOAD_MAX) : -ENOMEM;
+	char first;
+	int len = ask(h, XS_READ, tx, path, &first, sizeof(first));
 
-	if (len >= 0 && !xs_strings_valid(buf, len))
-		len = -EPROTO;
-	if (len < 0) {
-		kfree(buf);
-		return len;
-	}
-	list->buf = buf;
-	list->len = len;
-	list->count = xs_strings_count(buf, len);
-	return 0;
+	if (len == -ENOENT)
+		return 0;
+	return len >= 0 || len == -ENOBUFS ? 1 : len;
 }
-EXPORT_SYMBOL_GPL(xs_directory);
-
-/**
- * xs_list_free() - the mirror of xs_directory()
- * @list: a list; its names are gone after this
- */
-void xs_list_free(struct xs_list *list)
-{
-	kfree(list->buf);
-	list->buf = NULL;
-	list->len = 0;
-	list->count = 0;
-}
-EXPORT_SYMBOL_GPL(xs_list_free);
+EXPORT_SYMBOL_GPL(xs_exists);
 
 /* ---- permissions ------------------------------------------------------------------------ */
 
@@ -285,7 +290,7 @@ int xs_get_permissions(struct xs_handle *h, u32 tx, const char *path,
 		       struct xs_permission *perms, unsigned int max)
 {
 	char *buf = kmalloc(XS_PAYLOAD_MAX, GFP_KERNEL);
-	int len = buf ? ask(XS_GET_PERMS, tx, path, buf, XS_PAYLOAD_MAX) : -ENOMEM;
+	int len = buf ? ask(h, XS_GET_PERMS, tx, path, buf, XS_PAYLOAD_MAX) : -ENOMEM;
 	const char *s = NULL;
 	unsigned int n = 0;
 	int err = len < 0 ? len : 0;
@@ -333,7 +338,7 @@ int xs_set_permissions(struct xs_handle *h, u32 tx, const char *path,
 		return -ENOMEM;
 	for (i = 0; i < count; i++)
 		len += xs_permission_format(&perms[i], buf + len);
-	err = tell(XS_SET_PERMS, tx, path, buf, len);
+	err = tell(h, XS_SET_PERMS, tx, path, buf, len);
 	kfree(buf);
 	return err;
 }
@@ -381,13 +386,14 @@ EXPORT_SYMBOL_GPL(xs_get_domain_path);
  */
 int xs_transaction_start(struct xs_handle *h, u32 *tx)
 {
-	int err = xs_tx_start(tx);
+	unsigned long epoch;
+	int err = xs_tx_start(tx, &epoch);
 
 	if (err)
 		return err;
-	err = xa_err(xa_store(&h->transactions, *tx, xa_mk_value(1), GFP_KERNEL));
+	err = xa_err(xa_store(&h->transactions, *tx, xa_mk_value(epoch), GFP_KERNEL));
 	if (err)
-		xs_tx_drop(*tx);
+		xs_tx_drop(*tx, epoch);
 	return err;
 }
 EXPORT_SYMBOL_GPL(xs_transaction_start);
@@ -407,13 +413,67 @@ EXPORT_SYMBOL_GPL(xs_transaction_start);
 int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit)
 {
 	const struct xs_vec vec = text(commit ? "T" : "F");
+	void *epoch = xa_erase(&h->transactions, tx);
+	int err = -EAGAIN;
 	char ok[4];
-	int err;
 
-	if (!xa_erase(&h->transactions, tx))
+	if (!epoch)
 		return -EINVAL;
-	err = xs_client_call(XS_TRANSACTION_END, tx, &vec, 1, ok, sizeof(ok), NULL);
+	if (xa_to_value(epoch) == xs_tx_epoch())
+		err = xs_client_call(XS_TRANSACTION_END, tx, &vec, 1, ok, sizeof(ok), NULL);
 	xs_tx_over();
+	/* The connection broke with the commit under way: it has happened or not, who knows. */
 	return err;
 }
 EXPORT_SYMBOL_GPL(xs_transaction_end);
+
+/* Runs of one transaction, and the longest pause between two of them. */
+#define RUNS_MAX	32
+#define PAUSE_MS_MAX	64u
+
+/* So that two who spoil each other's transactions do not go on doing so in step. */
+static int pause(unsigned int run)
+{
+	unsigned int ms = min(1u << min(run, 16u), PAUSE_MS_MAX);
+
+	schedule_timeout_killable(msecs_to_jiffies(get_random_u32() % ms) + 1);
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/**
+ * xs_transaction() - do something in a transaction, again and again until it is committed
+ * @h: a handle
+ * @fn: does it, in transaction @tx; run again from its beginning when somebody else has changed what
+ *	it has read or written. 0, or a negative errno to have nothing of it happen
+ * @ctx: handed to @fn
+ *
+ * A commit is sent only when @fn has returned 0. Between two runs there is a pause, random and longer
+ * each time. Context: may sleep.
+ *
+ * Return: 0 when it is committed; what @fn returned; -EAGAIN when 32 runs were not enough; what
+ * xs_transaction_start() and xs_transaction_end() return.
+ */
+int xs_transaction(struct xs_handle *h, int (*fn)(struct xs_handle *h, u32 tx, void *ctx),
+		   void *ctx)
+{
+	unsigned int run;
+	int err, end;
+	u32 tx;
+
+	for (run = 0; run < RUNS_MAX; run++) {
+		err = xs_transaction_start(h, &tx);
+		if (err)
+			return err;
+		err = fn(h, tx, ctx);
+		end = xs_transaction_end(h, tx, !err);
+		if (!err)
+			err = end;
+		if (err != -EAGAIN)
+			return err;
+		err = pause(run);
+		if (err)
+			return err;
+	}
+	return -EAGAIN;
+}
+EXPORT_SYMBOL_GPL(xs_transaction);

@@ -11,10 +11,13 @@
  * of the event channel. No thread stands between a caller and the ring. A store that keeps the
  * handler busy without an end is served from a work item instead.
  *
+ * How the connection begins, ends, breaks and is mended is in xs_life.c; the state that the two files
+ * share in xs_client_impl.h.
+ *
  * Locks, outermost first:
  *   client.lock    spinlock, interrupts off. Guards the connection and all requests that are on
  *                  it. req->done() runs under it.
- *   xs_watch.c's   watch_lock, under it: which watch an event belongs to.
+ *   watch_lock     xs_source.c's: which watch an event belongs to.
  *
  * A request belongs to its caller (xs_conn.h). One that has waited too long, or whose caller is
  * being killed, is taken back under client.lock, so a late reply finds nothing to write to.
@@ -24,27 +27,17 @@
 #include <linux/completion.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
-#include <linux/random.h>
 #include <linux/slab.h>
-#include <linux/spinlock.h>
-#include <linux/wait.h>
 #include <linux/workqueue.h>
-#include <xen/xen.h>
-#include "xs_attach.h"
-#include "xs_client.h"
-#include "xs_watch.h"
+#include "xs_client_impl.h"
 
-static struct {
-	spinlock_t lock;
-	struct xs_attach attach;
-	struct xs_conn conn;
-	struct work_struct pump_again;
-	struct delayed_work expire;	/* runs while requests with a deadline are under way */
-	wait_queue_head_t idle;		/* woken when the last request leaves */
-} client = {
-	.lock = __SPIN_LOCK_UNLOCKED(client.lock),
-	.idle = __WAIT_QUEUE_HEAD_INITIALIZER(client.idle),
+struct xs_client xs_the_client = {
+	.lock = __SPIN_LOCK_UNLOCKED(xs_the_client.lock),
+	.idle = __WAIT_QUEUE_HEAD_INITIALIZER(xs_the_client.idle),
+	.signalled = __WAIT_QUEUE_HEAD_INITIALIZER(xs_the_client.signalled),
 };
+
+#define client xs_the_client
 
 /**
  * xs_client_timeout() - how long a call may take
@@ -56,32 +49,17 @@ unsigned long xs_client_timeout(void)
 	return READ_ONCE(xs_timeout) * HZ;
 }
 
-static const char *broken_why(int err)
-{
-	switch (err) {
-	case -EIO:
-		return "its indices cannot be";
-	case -ECOMM:
-		return "the store has set its error word";
-	case -EPROTO:
-		return "a message is longer than 4096 bytes";
-	case -EBADMSG:
-		return "a reply came that nobody asked for";
-	}
-	return "of an error that has no name here";
-}
-
 /* Moves what can be moved. Called and returns with client.lock held; says what is left to do. */
 static int pump_locked(void)
 {
 	int flags;
 
 	lockdep_assert_held(&client.lock);
+	if (client.life != XS_LIVE)
+		return 0;
 	flags = xs_conn_pump(&client.conn);
 	if (flags < 0) {
-		pr_err("the store's ring is broken: %s; requests fail from here on\n",
-		       broken_why(flags));
-		xs_conn_fail(&client.conn, -ECONNRESET);
+		xs_life_broken(flags);
 		return 0;
 	}
 	if (waitqueue_active(&client.idle) && xs_conn_idle(&client.conn))
@@ -98,27 +76,25 @@ static void pump_tail(int flags)
 		schedule_work(&client.pump_again);
 }
 
-static void pump(void)
+/**
+ * xs_client_pump() - move what can be moved, and signal once
+ *
+ * Context: any but with client.lock held.
+ */
+void xs_client_pump(void)
 {
 	unsigned long irq;
-	int flags = 0;
+	int flags;
 
 	spin_lock_irqsave(&client.lock, irq);
-	if (!client.conn.broken)
-		flags = pump_locked();
+	flags = pump_locked();
 	spin_unlock_irqrestore(&client.lock, irq);
 	pump_tail(flags);
 }
 
-static irqreturn_t on_signal(int irq, void *dev)
-{
-	pump();
-	return IRQ_HANDLED;
-}
-
 static void on_pump_again(struct work_struct *work)
 {
-	pump();
+	xs_client_pump();
 }
 
 /* Once a second is often enough: deadlines are seconds. */
@@ -143,6 +119,46 @@ static void on_expire(struct work_struct *work)
 		arm_expire();
 }
 
+/* Called with client.lock held. */
+static int enqueue(struct xs_req *req)
+{
+	lockdep_assert_held(&client.lock);
+	if (client.life != XS_LIVE && client.life != XS_MENDING)
+		return -ENOTCONN;
+	xs_conn_queue(&client.conn, req);
+	return 0;
+}
+
+/**
+ * xs_client_queue() - have a request sent by the next pump
+ * @req: as for xs_client_submit()
+ *
+ * For bursts: queue them all, then xs_client_kick(). Context: as xs_client_submit().
+ *
+ * Return: as xs_client_submit().
+ */
+int xs_client_queue(struct xs_req *req)
+{
+	unsigned long irq;
+	int err;
+
+	spin_lock_irqsave(&client.lock, irq);
+	err = enqueue(req);
+	spin_unlock_irqrestore(&client.lock, irq);
+	return err;
+}
+
+/**
+ * xs_client_kick() - send what is queued, with one signal
+ *
+ * Context: as xs_client_submit().
+ */
+void xs_client_kick(void)
+{
+	xs_client_pump();
+	arm_expire();
+}
+
 /**
  * xs_client_submit() - send a request; done() will be called
  * @req: made by xs_out_init(), with reply, cap, raw, done and deadline (jiffies of 64 bits) set
@@ -155,15 +171,12 @@ int xs_client_submit(struct xs_req *req)
 {
 	bool deadline = req->deadline;	/* the request may be gone when the lock is */
 	unsigned long irq;
-	int flags = 0, err = 0;
+	int flags = 0, err;
 
 	spin_lock_irqsave(&client.lock, irq);
-	if (client.conn.broken) {
-		err = -ENOTCONN;
-	} else {
-		xs_conn_queue(&client.conn, req);
+	err = enqueue(req);
+	if (!err)
 		flags = pump_locked();
-	}
 	spin_unlock_irqrestore(&client.lock, irq);
 	pump_tail(flags);
 	if (deadline && !err)
@@ -194,13 +207,9 @@ bool xs_client_abandon(struct xs_req *req)
  */
 void xs_client_resubmit(struct xs_req *req)
 {
-	lockdep_assert_held(&client.lock);
-	if (client.conn.broken) {
-		req->result = -ENOTCONN;
+	req->result = enqueue(req);
+	if (req->result)
 		req->done(req);
-	} else {
-		xs_conn_queue(&client.conn, req);
-	}
 }
 
 /* ---- calls that wait -------------------------------------------------------------------- */
@@ -352,105 +361,61 @@ void xs_client_post(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec)
 		kfree(post);
 }
 
-/* ---- start and stop --------------------------------------------------------------------- */
+/* ---- for xs_life.c ---------------------------------------------------------------------- */
 
-static void on_event(struct xs_conn *conn, const char *path, const char *token)
+/**
+ * xs_client_init_work() - set-up of this file's work items
+ */
+void xs_client_init_work(void)
 {
-	xs_watch_dispatch(path, token);
+	INIT_WORK(&client.pump_again, on_pump_again);
+	INIT_DELAYED_WORK(&client.expire, on_expire);
 }
 
-/* Watches and transactions of an unclean predecessor; its replies are thrown away meanwhile. */
-static int reset(void)
-{
-	static const struct xs_vec empty = { "", 1 };
-	u64 dropped;
-	char ok[4];
-	int err;
-
-	spin_lock_irq(&client.lock);
-	xs_conn_seek(&client.conn);
-	spin_unlock_irq(&client.lock);
-	err = xs_client_call(XS_TYPE_RESET_WATCHES, 0, &empty, 1, ok, sizeof(ok), NULL);
-	if (err == -ENOSYS) {
-		pr_notice("the store cannot drop a predecessor's watches; their events will be ignored\n");
-		err = 0;
-	}
-	dropped = client.conn.stats.dropped;
-	if (!err && dropped)
-		pr_notice("%llu bytes that a predecessor left unread are dropped\n", dropped);
-	if (err)
-		pr_err("the store does not answer: error %d\n", err);
-	return err;
-}
-
-static void stop_work(void)
+/**
+ * xs_client_stop_work() - the mirror of xs_client_init_work(); no signal comes any more
+ */
+void xs_client_stop_work(void)
 {
 	cancel_work_sync(&client.pump_again);
 	cancel_delayed_work_sync(&client.expire);
 }
 
 /**
- * xs_client_start() - be the store's client of this guest
+ * xs_client_idle() - is nothing under way that will end by itself?
  *
- * Context: may sleep.
- *
- * Return: 0; what xs_attach_own() and xs_attach_listen() return; what a request can return when the
- * store does not answer the first one.
+ * Return: true when it is so.
  */
-int xs_client_start(void)
-{
-	int err = xs_attach_own(&client.attach, jiffies + xs_client_timeout());
-
-	if (err)
-		return err;
-	xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
-	INIT_WORK(&client.pump_again, on_pump_again);
-	INIT_DELAYED_WORK(&client.expire, on_expire);
-	err = xs_attach_listen(&client.attach, on_signal, &client);
-	if (err)
-		goto err_listen;
-	err = reset();
-	if (err)
-		goto err_reset;
-	pr_info("attach own: store page of a %s guest, event channel %u\n",
-		xen_pv_domain() ? "PV" : "PVH or HVM", client.attach.port);
-	return 0;
-
-err_reset:
-	xs_attach_deafen(&client.attach, &client);
-	stop_work();
-err_listen:
-	xs_attach_release(&client.attach);
-	return err;
-}
-
-static bool client_idle(void)
+bool xs_client_idle(void)
 {
 	unsigned long irq;
 	bool idle;
 
 	spin_lock_irqsave(&client.lock, irq);
-	idle = client.conn.broken || xs_conn_idle(&client.conn);
+	idle = client.life != XS_LIVE || xs_conn_idle(&client.conn);
 	spin_unlock_irqrestore(&client.lock, irq);
 	return idle;
 }
 
 /**
- * xs_client_stop() - the mirror of xs_client_start()
+ * xs_tx_epoch() - which connection is it?
  *
- * All callers are gone. Waits until the last message is whole in both directions, so that the next
- * client finds the stream in step.
+ * Return: a number that changes whenever the connection is lost; a transaction of another epoch is
+ * over. It fits an xarray's value.
  */
-void xs_client_stop(void)
+unsigned long xs_tx_epoch(void)
 {
-	if (!wait_event_timeout(client.idle, client_idle(), xs_client_timeout()))
-		pr_warn("unloaded with replies owed by the store\n");
-	xs_attach_deafen(&client.attach, &client);
-	stop_work();
-	spin_lock_irq(&client.lock);
-	xs_conn_fail(&client.conn, -ECONNRESET);	/* what is owed will not be paid any more */
-	spin_unlock_irq(&client.lock);
-	xs_attach_release(&client.attach);
+	return READ_ONCE(client.epoch) & INT_MAX;
+}
+
+/**
+ * xs_client_features() - what the server says that it can do
+ *
+ * Return: XS_FEATURE_* bits.
+ */
+u32 xs_client_features(void)
+{
+	return xs_conn_features(&client.conn);
 }
 
 /**

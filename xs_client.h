@@ -17,7 +17,7 @@
  * @name: for messages
  * @lock: guards @watches
  * @watches: what xs_watch() has made and xs_unwatch() has not ended
- * @transactions: open ones, index and value are the id
+ * @transactions: open ones: index is the id, value the epoch (xs_tx_epoch()) that it belongs to
  */
 struct xs_handle {
 	const char *name;
@@ -26,10 +26,14 @@ struct xs_handle {
 	struct xarray transactions;
 };
 
+int xs_handle_check(struct xs_handle *h, u32 tx, const char *path);
+
 int xs_client_start(void);
 void xs_client_stop(void);
 
 int xs_client_submit(struct xs_req *req);
+int xs_client_queue(struct xs_req *req);
+void xs_client_kick(void);
 void xs_client_resubmit(struct xs_req *req);
 bool xs_client_abandon(struct xs_req *req);
 int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(struct xs_req *));
@@ -37,6 +41,9 @@ void xs_client_post(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec);
 int xs_client_call(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec,
 		   void *reply, u32 cap, u32 *len);
 unsigned long xs_client_timeout(void);
+unsigned long xs_tx_epoch(void);
+u32 xs_client_features(void);
+const char *xs_life_name(void);
 void xs_client_stats(struct xs_conn_stats *stats);
 
 /* xs_main.c: the module parameter `timeout`, seconds */

@@ -53,19 +53,12 @@ static u32 id_of(const struct xs_conn *conn, u32 slot)
 	return conn->generation << SLOT_BITS | slot;
 }
 
-/**
- * xs_conn_seek() - the response ring may hold leftovers: throw them away
- * @conn: the connection, with nothing in flight
- *
- * The next request to be queued must be RESET_WATCHES. It travels alone, and the stream is in step
- * from its reply on.
- */
-void xs_conn_seek(struct xs_conn *conn)
+static void begin(struct xs_req *req)
 {
-	conn->seeking = true;
-	conn->seek_id = id_of(conn, 0);	/* slots are all free: the first one is next */
-	conn->seek_from = conn->rsp.at;
-	xs_in_init(&conn->in);
+	req->state = XS_REQ_QUEUED;
+	req->result = 0;
+	req->error[0] = '\0';
+	req->next = NULL;
 }
 
 /**
@@ -75,12 +68,30 @@ void xs_conn_seek(struct xs_conn *conn)
  */
 void xs_conn_queue(struct xs_conn *conn, struct xs_req *req)
 {
-	req->state = XS_REQ_QUEUED;
-	req->result = 0;
-	req->error[0] = '\0';
-	req->next = NULL;
+	begin(req);
 	*conn->tail = req;
 	conn->tail = &req->next;
+}
+
+/**
+ * xs_conn_seek() - the response ring may hold leftovers: throw them away
+ * @conn: the connection, with nothing in flight
+ * @req: a RESET_WATCHES, made like any other request
+ *
+ * @req goes out before all that is queued, and travels alone. The stream is in step from its reply on;
+ * what comes before that is thrown away.
+ */
+void xs_conn_seek(struct xs_conn *conn, struct xs_req *req)
+{
+	conn->seeking = true;
+	conn->seek_id = id_of(conn, 0);	/* slots are all free: the first one is next */
+	conn->seek_from = conn->rsp.at;
+	xs_in_init(&conn->in);
+	begin(req);
+	req->next = conn->queue;
+	conn->queue = req;
+	if (!req->next)
+		conn->tail = &req->next;
 }
 
 /**
@@ -157,34 +168,114 @@ bool xs_conn_abandon(struct xs_conn *conn, struct xs_req *req)
 	return true;
 }
 
+/* Ends what waits in the queue: all of it, or what belongs to a transaction. */
+static void fail_queue(struct xs_conn *conn, int err, bool all)
+{
+	struct xs_req *req = conn->queue, *next;
+
+	for (; req; req = next) {
+		next = req->next;
+		if (!all && !req->out.hdr.tx_id)
+			continue;
+		unqueue(conn, req);
+		finish(req, err);
+	}
+}
+
 /**
- * xs_conn_fail() - end all that is under way
+ * xs_conn_break() - the stream is lost: end what is in flight
  * @conn: the connection
  * @err: the result they get, a negative errno
  *
- * The rings are not touched any more until xs_conn_init().
+ * Requests that wait for a slot go on waiting, for xs_conn_restart(); but those of a transaction end
+ * too, since no transaction outlives its connection. Until then the rings are not touched.
  */
-void xs_conn_fail(struct xs_conn *conn, int err)
+void xs_conn_break(struct xs_conn *conn, int err)
 {
 	struct xs_req *req;
 	u32 i;
 
-	conn->broken = err;
-	conn->sending = NULL;
-	conn->receiving = NULL;
-	memset(&conn->orphan, 0, sizeof(conn->orphan));
-	conn->orphan.done = XS_HDR_SIZE;
+	if (!conn->broken)
+		conn->broken = err;
 	for (i = 0; i < XS_CONN_SLOTS; i++) {
 		req = conn->slots[i].req;
+		if (req)
+			xs_conn_abandon(conn, req);	/* what is half sent goes to the spill */
 		if (conn->slots[i].busy)
 			free_slot(conn, i);
 		if (req)
 			finish(req, err);
 	}
-	while ((req = conn->queue)) {
-		unqueue(conn, req);
-		finish(req, err);
-	}
+	fail_queue(conn, err, false);
+}
+
+/**
+ * xs_conn_fail() - end all that is under way, what waits in the queue too
+ * @conn: the connection
+ * @err: the result they get, a negative errno
+ */
+void xs_conn_fail(struct xs_conn *conn, int err)
+{
+	xs_conn_break(conn, err);
+	fail_queue(conn, err, true);
+}
+
+/**
+ * xs_conn_sane() - could a broken connection be used again?
+ * @conn: the connection
+ *
+ * Return: true when the indices can be, no error is shown, and no reconnection is under way.
+ */
+bool xs_conn_sane(struct xs_conn *conn)
+{
+	return xs_ring_look_room(&conn->req) >= 0 && xs_ring_look_unread(&conn->rsp) >= 0 &&
+		!page_word(conn, XS_PAGE_CONNECTION) &&
+		!((xs_conn_features(conn) & XS_FEATURE_ERROR) && page_word(conn, XS_PAGE_ERROR));
+}
+
+/**
+ * xs_conn_restart() - use a broken connection again
+ * @conn: the connection, after xs_conn_break()
+ * @fresh: the server has made the rings new (a reconnection): begin where they stand, and forget a
+ *	   message that was half sent. Else it is finished first, from where we stopped.
+ */
+void xs_conn_restart(struct xs_conn *conn, bool fresh)
+{
+	conn->broken = 0;
+	conn->seeking = false;
+	conn->receiving = NULL;
+	xs_in_init(&conn->in);
+	if (!fresh)
+		return;
+	conn->orphan.hdr.len = 0;
+	conn->orphan.done = XS_HDR_SIZE;
+	xs_ring_attach(&conn->req, conn->req.bytes, conn->req.own, conn->req.peer);
+	xs_ring_attach(&conn->rsp, conn->rsp.bytes, conn->rsp.own, conn->rsp.peer);
+}
+
+/**
+ * xs_conn_ask_reconnect() - ask the server for a fresh connection
+ * @conn: the connection, broken, of a server with XS_FEATURE_RECONNECT
+ *
+ * The caller signals, and waits until xs_conn_reconnected().
+ */
+void xs_conn_ask_reconnect(struct xs_conn *conn)
+{
+	WRITE_ONCE(*(u32 *)(conn->page + XS_PAGE_CONNECTION), 1);
+}
+
+/**
+ * xs_conn_reconnected() - has the server made the connection fresh?
+ * @conn: the connection
+ *
+ * Return: true when the rings may be looked at again.
+ */
+bool xs_conn_reconnected(const struct xs_conn *conn)
+{
+	if (page_word(conn, XS_PAGE_CONNECTION))
+		return false;
+	virt_rmb();	/* the indices are read after the word that vouches for them */
+	return true;
 }
 
 /* Ends a request whose deadline has passed. Returns whether it has one that has not. */
@@ -409,7 +500,7 @@ static int receive(struct xs_conn *conn)
  *
  * Return: XS_PUMP_* bits. A negative errno says that the ring is broken; it is kept in
  * @conn->broken, nothing is moved any more, and the caller ends what is under way with
- * xs_conn_fail(): -EIO for an index that cannot be, -ECOMM when the server has set its error word,
+ * xs_conn_break(): -EIO for an index that cannot be, -ECOMM when the server has set its error word,
  * -EPROTO for a length over 4096, -EBADMSG for a reply that nobody asked for.
  */
 int xs_conn_pump(struct xs_conn *conn)

@@ -21,8 +21,8 @@
  * at which C xenstored stops reading requests (protocol facts: docs/misc/xenstore-ring.txt).
  *
  * Pure: no allocation, lock, sleep, clock or log. The caller serialises all calls on a connection;
- * done() and event() are called from inside xs_conn_pump(), xs_conn_expire() or xs_conn_fail(), must not
- * block, and
+ * done() and event() are called from inside xs_conn_pump(), xs_conn_expire(), xs_conn_break() or
+ * xs_conn_fail(), must not block, and
  * may call xs_conn_queue() but nothing else of this file.
  */
 #ifndef XS_CONN_H
@@ -151,11 +151,16 @@ struct xs_conn {
 
 void xs_conn_init(struct xs_conn *conn, struct xenstore_domain_interface *page, u32 seed,
 		  void (*event)(struct xs_conn *, const char *path, const char *token));
-void xs_conn_seek(struct xs_conn *conn);
+void xs_conn_seek(struct xs_conn *conn, struct xs_req *req);
 void xs_conn_queue(struct xs_conn *conn, struct xs_req *req);
 bool xs_conn_abandon(struct xs_conn *conn, struct xs_req *req);
 int xs_conn_pump(struct xs_conn *conn);
+void xs_conn_break(struct xs_conn *conn, int err);
 void xs_conn_fail(struct xs_conn *conn, int err);
+bool xs_conn_sane(struct xs_conn *conn);
+void xs_conn_restart(struct xs_conn *conn, bool fresh);
+void xs_conn_ask_reconnect(struct xs_conn *conn);
+bool xs_conn_reconnected(const struct xs_conn *conn);
 bool xs_conn_expire(struct xs_conn *conn, u64 now);
 bool xs_conn_idle(const struct xs_conn *conn);
 u32 xs_conn_features(const struct xs_conn *conn);

@@ -18,7 +18,7 @@
  * says EAGAIN; EVENTS_BYTES of unread events, beyond which they are lost, counted, and said once.
  *
  * Locks, outermost first: file->io (mutex: one reader or writer at a time; nobody sleeps for the
- * store under it), client.lock, watch_lock
+ * store under it), client.lock, xs_watch_lock
  * (a reply's done() and a watch's event() run under them), file->lock (spinlock, interrupts off: all
  * lists and counts). Lifetime: a kref; the open file, each request and each queued work hold one. What
  * a closed file leaves at the store is ended by its worker, which holds up nobody.
@@ -44,8 +44,8 @@
 #include <linux/xarray.h>
 #include "xs_client.h"
 #include "xs_dev.h"
+#include "xs_source.h"
 #include "xs_transaction.h"
-#include "xs_watch.h"
 
 #define REQUESTS_MAX	64
 #define EVENTS_BYTES	(256 * 1024)
@@ -241,17 +241,20 @@ static void lose_event(struct xs_file *f)
 	f->lossy = true;
 }
 
-/* Called under watch_lock. */
+/* Called under xs_watch_lock. */
 static void on_event(struct xs_sub *sub, const char *path)
 {
 	struct watch *w = container_of(sub, struct watch, sub);
-	size_t path_size = strlen(path) + 1, token_size = strlen(w->token) + 1;
-	size_t size = sizeof(struct message) + path_size + token_size;
+	size_t path_size, token_size = strlen(w->token) + 1, size;
 	struct xs_file *f = w->file;
 	struct message *m = NULL;
 	unsigned long irq;
 	char *data;
 
+	if (!path)	/* a renewed watch fires by itself */
+		return;
+	path_size = strlen(path) + 1;
+	size = sizeof(*m) + path_size + token_size;
 	spin_lock_irqsave(&f->lock, irq);
 	if (f->closed)
 		goto out;
@@ -405,14 +408,33 @@ static u32 reply_size(u32 type)
 	}
 }
 
+/*
+ * A transaction of another file is none that this one could know of. One whose connection is no more
+ * has to be run again, which the store would say at its end.
+ */
+static int check_transaction(struct request *r)
+{
+	void *epoch;
+
+	if (!r->hdr.tx_id)
+		return 0;
+	epoch = xa_load(&r->file->transactions, r->hdr.tx_id);
+	if (!epoch)
+		return -ENOENT;
+	if (xa_to_value(epoch) == xs_tx_epoch())
+		return 0;
+	note_transaction_end(r);
+	return -EAGAIN;
+}
+
 static void send_plain(struct request *r)
 {
 	const struct xs_vec vec = { r->payload, r->hdr.len };
 	u32 cap = reply_size(r->hdr.type);
+	int err = check_transaction(r);
 
-	/* A transaction of another file is none that this one could know of. */
-	if (r->hdr.tx_id && !xa_load(&r->file->transactions, r->hdr.tx_id)) {
-		reply_now(r, -ENOENT);
+	if (err) {
+		reply_now(r, err);
 		return;
 	}
 	r->reply = kmalloc(cap, GFP_KERNEL);
@@ -547,21 +569,22 @@ static void end_all(struct xs_file *f)
 		watch_end(w);
 	xa_for_each(&f->transactions, tx, entry)
 		if (xa_erase(&f->transactions, tx))
-			xs_tx_drop((u32)tx);
+			xs_tx_drop((u32)tx, xa_to_value(entry));
 }
 
 static void do_start(struct request *r)
 {
 	struct xs_file *f = r->file;
 	int err = r->hdr.tx_id ? -EBUSY : 0;	/* as the store has it: none inside another */
+	unsigned long epoch;
 	u32 tx;
 
 	if (!err)
-		err = xs_tx_start(&tx);
+		err = xs_tx_start(&tx, &epoch);
 	if (!err) {
-		err = xa_err(xa_store(&f->transactions, tx, xa_mk_value(1), GFP_KERNEL));
+		err = xa_err(xa_store(&f->transactions, tx, xa_mk_value(epoch), GFP_KERNEL));
 		if (err)
-			xs_tx_drop(tx);
+			xs_tx_drop(tx, epoch);
 	}
 	if (!err)
 		r->reply = kasprintf(GFP_KERNEL, "%u", tx);

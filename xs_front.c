@@ -31,8 +31,8 @@
 /* A pair of states leads to the next one at once; this many in a row, and something is odd. */
 #define STEPS_MAX	8
 
-/* Commits of one set-up that somebody else may spoil. */
-#define COMMITS_MAX	16
+/* Set-ups in a row that may fail before a device is left alone. */
+#define FAILURES_MAX	3
 
 /**
  * struct xs_front_dev - a device
@@ -51,6 +51,7 @@
  * @connected: the driver's connect was called, its disconnect was not
  * @leaving: the driver is going away: do not begin anew
  * @gone: the directory has gone: write nothing
+ * @failures: set-ups that have failed since the last one that did not
  * @odd: the last pair of states that made no sense
  * @closed: both ends are done with each other; waited for when @leaving
  */
@@ -66,6 +67,7 @@ struct xs_front_dev {
 	struct xs_watch *watch;
 	u32 front, back;
 	bool is_set_up, connected, leaving, gone;
+	unsigned int failures;
 	unsigned int odd;
 	struct completion closed;
 };
@@ -176,35 +178,22 @@ static int read_state(const char *dir, u32 *state)
 }
 
 /* Keys and state become visible together, or not at all. */
-static int publish_once(struct xs_front_dev *dev, u32 next)
+static int publish(struct xs_handle *h, u32 tx, void *ctx)
 {
-	u32 tx;
-	int err = xs_transaction_start(store, &tx);
+	struct xs_front_dev *dev = ctx;
+	int err = dev->drv->publish(dev, tx);
 
-	if (err)
-		return err;
-	err = dev->drv->publish(dev, tx);
-	if (!err)
-		err = xs_front_put_u32(dev, tx, "state", next);
-	if (!err)
-		return xs_transaction_end(store, tx, true);
-	xs_transaction_end(store, tx, false);
-	return err;
+	return err ? err : xs_front_put_u32(dev, tx, "state", XenbusStateInitialised);
 }
 
-static int set_up(struct xs_front_dev *dev, u32 next)
+static int set_up(struct xs_front_dev *dev)
 {
-	int tries, err = dev->drv->setup(dev);
+	int err = dev->drv->setup(dev);
 
 	if (err)
 		return err;
 	dev->is_set_up = true;
-	for (tries = 0; tries < COMMITS_MAX; tries++) {
-		err = publish_once(dev, next);
-		if (err != -EAGAIN)
-			break;
-	}
-	return err;
+	return xs_transaction(store, publish, dev);
 }
 
 static void stop_data(struct xs_front_dev *dev)
@@ -230,10 +219,12 @@ static int act(struct xs_front_dev *dev, struct xenbus_step step)
 
 	switch (step.action) {
 	case XENBUS_SETUP:
-		return set_up(dev, step.next);
+		return set_up(dev);
 	case XENBUS_CONNECT:
 		err = dev->drv->connect(dev);
 		dev->connected = !err;
+		if (!err)
+			dev->failures = 0;
 		return err;
 	case XENBUS_RECONFIGURE:
 		if (dev->drv->reconfigure)
@@ -272,7 +263,8 @@ static struct xenbus_step next_step(struct xs_front_dev *dev)
 {
 	struct xenbus_step step = xenbus_front_step(dev->front, dev->back);
 
-	if (step.action == XENBUS_RESTART && (dev->leaving || !online(dev))) {
+	if (step.action == XENBUS_RESTART &&
+	    (dev->leaving || dev->failures >= FAILURES_MAX || !online(dev))) {
 		step.action = XENBUS_RELEASE;
 		step.next = XenbusStateClosed;
 	}
@@ -292,6 +284,23 @@ static void say_odd(struct xs_front_dev *dev)
 		xenbus_state_name(dev->front), xenbus_state_name(dev->back), dev->back);
 }
 
+/*
+ * A step has failed. Closes from our side; what the backend may have mapped is kept until it has let
+ * go, as in every other closing.
+ */
+static bool give_up(struct xs_front_dev *dev)
+{
+	struct xenbus_step step = xenbus_front_close(dev->front);
+	u32 before = dev->front;
+
+	if (++dev->failures == FAILURES_MAX)
+		pr_err("%s: failed %d times in a row; left alone\n", dev->node, FAILURES_MAX);
+	act(dev, step);
+	dev->front = step.next;
+	write_state(dev, dev->front);
+	return dev->front != before;
+}
+
 /* Takes one step. Returns whether our state has changed. */
 static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
 {
@@ -304,10 +313,7 @@ static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
 	if (err) {
 		pr_err("%s: %s -> %s failed: error %d\n", dev->node, xenbus_state_name(before),
 		       xenbus_state_name(step.next), err);
-		let_go(dev);
-		dev->front = XenbusStateClosed;
-		write_state(dev, dev->front);
-		return false;
+		return give_up(dev);
 	}
 	dev->front = step.next;
 	return dev->front != before;

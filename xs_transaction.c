@@ -85,13 +85,14 @@ static int start_once(u32 *tx)
 /**
  * xs_tx_start() - open a transaction at the server
  * @tx: takes its id, never 0
+ * @epoch: takes the connection that it belongs to, see xs_tx_epoch()
  *
  * Context: may sleep. Waits, with the deadline of all calls, when the guest has too many open.
  *
  * Return: 0; -ENOSPC or -EDQUOT when the guest still has too many open at the deadline; -ENOMEM;
  * what xsfront.h lists.
  */
-int xs_tx_start(u32 *tx)
+int xs_tx_start(u32 *tx, unsigned long *epoch)
 {
 	unsigned long deadline = jiffies + xs_client_timeout();
 	int seen, err;
@@ -99,6 +100,7 @@ int xs_tx_start(u32 *tx)
 
 	for (;;) {
 		seen = atomic_read(&n_ended);
+		*epoch = xs_tx_epoch();	/* before: one that is lost meanwhile is the old one's */
 		err = start_once(tx);
 		if (!err)
 			atomic_inc(&n_open);
@@ -129,13 +131,15 @@ void xs_tx_over(void)
 /**
  * xs_tx_drop() - abort a transaction, not waiting for it
  * @tx: its id
+ * @epoch: as xs_tx_start() gave it; of another connection there is nothing left to abort
  *
  * Context: may sleep.
  */
-void xs_tx_drop(u32 tx)
+void xs_tx_drop(u32 tx, unsigned long epoch)
 {
 	const struct xs_vec abort = { "F", 2 };
 
-	xs_client_post(XS_TRANSACTION_END, tx, &abort, 1);
+	if (epoch == xs_tx_epoch())
+		xs_client_post(XS_TRANSACTION_END, tx, &abort, 1);
 	xs_tx_over();
 }

@@ -5,8 +5,8 @@
 
 #include <linux/types.h>
 
-int xs_tx_start(u32 *tx);
+int xs_tx_start(u32 *tx, unsigned long *epoch);
 void xs_tx_over(void);
-void xs_tx_drop(u32 tx);
+void xs_tx_drop(u32 tx, unsigned long epoch);
 
 #endif /* XS_TRANSACTION_H */

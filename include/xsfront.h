@@ -18,7 +18,9 @@
  *   -EINTR       the caller is being killed
  *   -ECONNRESET  the connection broke while the request was under way
  *   -ENOTCONN    the connection is dead (the log says why)
- *   -EINVAL, -ENAMETOOLONG   a path that cannot be one
+ *   -EAGAIN      the transaction's connection is no more: run the whole transaction again
+ *   -EINVAL, -ENAMETOOLONG   a path that cannot be one; -EINVAL also for a transaction that the
+ *                handle does not have
  *   -E2BIG       path and value are more than the 4096 bytes that a message may carry
  *   -EPROTO      the store's answer makes no sense
  *   -EREMOTEIO   the store gave an error that has no number (the log shows its name)
@@ -35,6 +37,7 @@ struct xs_handle;
 struct xs_watch;
 
 #define XS_NO_TRANSACTION	0u
+#define XS_OP_STORE		24	/* words that the module needs in a struct xs_op */
 
 struct xs_handle *xs_open(const char *name);
 void xs_close(struct xs_handle *h);
@@ -46,6 +49,7 @@ __printf(4, 5)
 int xs_printf(struct xs_handle *h, u32 tx, const char *path, const char *fmt, ...);
 int xs_mkdir(struct xs_handle *h, u32 tx, const char *path);
 int xs_rm(struct xs_handle *h, u32 tx, const char *path);
+int xs_exists(struct xs_handle *h, u32 tx, const char *path);
 
 /**
  * struct xs_list - the names in a directory
@@ -87,6 +91,54 @@ int xs_get_domain_path(struct xs_handle *h, u16 domid, char *buf, size_t size);
 
 int xs_transaction_start(struct xs_handle *h, u32 *tx);
 int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit);
+int xs_transaction(struct xs_handle *h, int (*fn)(struct xs_handle *h, u32 tx, void *ctx),
+		   void *ctx);
+
+/* ---- many at once ----------------------------------------------------------------------- */
+
+/**
+ * enum xs_op_type - what a struct xs_op does
+ * @XS_OP_READ: the value of @path into @buf; @result is its length
+ * @XS_OP_DIRECTORY: the names in @path into @buf, each with its NUL; @result is their length
+ * @XS_OP_WRITE: @buf, @size bytes, into @path
+ * @XS_OP_MKDIR: make @path
+ * @XS_OP_RM: remove @path
+ */
+enum xs_op_type {
+	XS_OP_READ,
+	XS_OP_DIRECTORY,
+	XS_OP_WRITE,
+	XS_OP_MKDIR,
+	XS_OP_RM,
+};
+
+/**
+ * struct xs_op - an operation of which many can be under way
+ * @type: what it does
+ * @tx: a transaction, or XS_NO_TRANSACTION
+ * @path: the node; needed until it is done
+ * @buf: as @type says; the caller's, needed until it is done
+ * @size: of @buf in bytes
+ * @done: called once when it is done, unless xs_submit() has refused it. In any context, with a lock
+ *	  held: it must not sleep, and may call xs_submit() no more than any other function of this file
+ * @ctx: the caller's
+ * @result: a length or 0, or a negative errno as listed above; -ENOBUFS when @buf is too small
+ * @store: the module's
+ */
+struct xs_op {
+	enum xs_op_type type;
+	u32 tx;
+	const char *path;
+	void *buf;
+	size_t size;
+	void (*done)(struct xs_op *op);
+	void *ctx;
+	int result;
+	u64 store[XS_OP_STORE];
+};
+
+int xs_submit(struct xs_handle *h, struct xs_op *ops, unsigned int n);
+int xs_read_many(struct xs_handle *h, u32 tx, struct xs_op *ops, unsigned int n);
 
 /**
  * typedef xs_watch_fn - what a watch calls
@@ -100,7 +152,26 @@ int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit);
  */
 typedef void (*xs_watch_fn)(void *ctx, const char *path, bool again);
 
+#define XS_DEPTH_ALL	(~0u)
+
+/**
+ * struct xs_watch_spec - one of many watches
+ * @path: what to watch
+ * @fn: what to call
+ * @ctx: handed to @fn
+ * @watch: takes the watch
+ */
+struct xs_watch_spec {
+	const char *path;
+	xs_watch_fn fn;
+	void *ctx;
+	struct xs_watch *watch;
+};
+
 struct xs_watch *xs_watch(struct xs_handle *h, const char *path, xs_watch_fn fn, void *ctx);
+struct xs_watch *xs_watch_depth(struct xs_handle *h, const char *path, unsigned int depth,
+				xs_watch_fn fn, void *ctx);
+int xs_watch_many(struct xs_handle *h, struct xs_watch_spec *spec, unsigned int n);
 void xs_unwatch(struct xs_watch *watch);
 
 #endif /* XSFRONT_H */
