@@ -435,6 +435,7 @@ static void answer(struct fs_server *s, const struct xsd_sockmsg *h, enum fs_twi
 static void handle(struct fs_server *s)
 {
 	struct xsd_sockmsg h;
+	enum fs_twist twist;
 	uint32_t i;
 
 	memcpy(&h, s->req, FS_HEADER);
@@ -449,7 +450,10 @@ static void handle(struct fs_server *s)
 		s->most_open = s->opens;
 	if (s->opens > FS_IN_FLIGHT)
 		complain(s, "more than 16 requests in flight");
-	answer(s, &h, s->twist ? s->twist(s, &h) : FS_ANSWER);
+	twist = s->twist ? s->twist(s, &h) : FS_ANSWER;
+	answer(s, &h, twist);
+	if (twist == FS_MUTE)		/* it is done with it, in its way */
+		s->opens--;
 }
 
 static void closed(struct fs_server *s, const struct fs_frame *f)
@@ -566,9 +570,40 @@ static void write_publish(struct fs_server *s)
 	}
 }
 
+/* The client asked for a fresh connection: all that there was is forgotten, by oxenstored's ways. */
+static void reconnect(struct fs_server *s)
+{
+	uint32_t i;
+
+	for (i = 0; i < s->frames; i++)
+		free_frame(s->frame[i]);
+	if (s->current)
+		free_frame(s->current);
+	for (i = 0; i < FS_WATCHES; i++)
+		drop_watch(&s->watch[i]);
+	s->frames = 0;
+	s->current = NULL;
+	s->have = 0;
+	s->opens = 0;
+	s->open_tx = 0;
+	s->moving = 0;
+	s->req_cons = 0;
+	s->rsp_prod = 0;
+	STORE(&s->page->req_cons, 0);
+	STORE(&s->page->req_prod, 0);
+	STORE(&s->page->rsp_cons, 0);
+	STORE(&s->page->rsp_prod, 0);
+	STORE(&s->page->connection, XENSTORE_CONNECTED);
+	s->reconnects++;
+	s->kick = true;
+}
+
 /* Returns false when it sleeps and has not been signalled. */
 bool fs_step(struct fs_server *s)
 {
+	if (s->phase == FS_READ && LOAD(&s->page->connection) == XENSTORE_RECONNECT &&
+	    (s->page->server_features & XENSTORE_SERVER_FEATURE_RECONNECTION))
+		reconnect(s);
 	switch (s->phase) {
 	case FS_SLEEP:
 		if (!s->event)

@@ -103,7 +103,7 @@ struct fs_server {
 	void *ctx;
 
 	/* what it has seen */
-	uint64_t requests, answered, events;
+	uint64_t requests, answered, events, reconnects;
 	const char *complaint;
 };
 

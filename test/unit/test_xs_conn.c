@@ -1094,9 +1094,8 @@ static void seek_with(const u8 *left, u32 len, u32 chunk, bool refuse)
 	w->s.chunk = chunk;
 	w->s.twist = refuse ? twist_one : hold_all;
 	the_twist = FS_REFUSE;
-	xs_conn_seek(w->c);
-	queue(w, reset);
-	queue(w, c);
+	queue(w, c);			/* it waits, though it was first */
+	xs_conn_seek(w->c, &reset->req);
 	assert_int_equal(settle(w), 0);
 	if (!refuse) {
 		assert_int_equal(w->s.requests, 1);	/* it travels alone */
@@ -1153,14 +1152,24 @@ static void seek_at_attach(void **state)
 static void seeking_is_not_idle(void **state)
 {
 	struct world *w = world();
+	struct call *c = call(XS_TYPE_RESET_WATCHES, "", 8);
 	u8 ones[300];
 
 	memset(ones, 0xff, sizeof(ones));
 	assert_true(xs_conn_idle(w->c));
 	fs_leftover(&w->s, ones, sizeof(ones));
-	xs_conn_seek(w->c);
+	xs_conn_seek(w->c, &c->req);
+	xs_conn_abandon(w->c, &c->req);
+	free_call(c);
 	assert_true(xs_conn_pump(w->c) >= 0);
 	assert_false(xs_conn_idle(w->c));
+	c = call(XS_TYPE_RESET_WATCHES, "", 8);
+	xs_conn_seek(w->c, &c->req);	/* a second search finds it */
+	w->due = true;
+	assert_int_equal(settle(w), 0);
+	check_ok(c);
+	free_call(c);
+	still_works(w);
 	end(w);
 }
 
@@ -1225,7 +1234,7 @@ static void fail_ends_all(void **state)
 	assert_int_equal(xs_conn_pump(w->c), -ENODEV);
 	assert_memory_equal(page, w->s.page_bytes, 4096);
 	xs_conn_fail(w->c, -EIO);		/* a second time harms nobody */
-	assert_int_equal(xs_conn_pump(w->c), -EIO);
+	assert_int_equal(xs_conn_pump(w->c), -ENODEV);
 	end(w);
 }
 
@@ -1240,11 +1249,11 @@ static void fail_with_orphan(void **state)
 	xs_conn_abandon(w->c, &c->req);
 	poison(c);
 	xs_conn_fail(w->c, -EIO);
-	assert_true(xs_conn_idle(w->c));
+	assert_int_equal(w->c->stats.inflight, 0);
 	end(w);
 }
 
-/* One whose done() queues it again while all ends is ended again. */
+/* One whose done() queues it again while all ends is not lost: it ends, or it is in the queue. */
 static void fail_and_queued_again(void **state)
 {
 	struct world *w = world();
@@ -1256,10 +1265,11 @@ static void fail_and_queued_again(void **state)
 	queue(w, a);
 	settle(w);
 	queue(w, b);
-	xs_conn_fail(w->c, -EIO);
+	for (again = 0; w->c->queue || w->c->stats.inflight; )
+		xs_conn_fail(w->c, -EIO);
 	assert_int_equal(a->dones, 4);
 	assert_int_equal(b->dones, 1);
-	assert_null(w->c->queue);
+	assert_int_equal(a->req.state, XS_REQ_IDLE);
 	free_call(a);
 	free_call(b);
 	end(w);
@@ -1280,12 +1290,231 @@ static void begin_anew(void **state)
 	fs_release(&w->s);
 	fs_run(&w->s);				/* the old reply stands in the ring */
 	xs_conn_init(w->c, w->s.page, 0x7777, on_watch_event);
-	xs_conn_seek(w->c);
 	c = call(XS_TYPE_RESET_WATCHES, "", 8);
-	queue(w, c);
+	xs_conn_seek(w->c, &c->req);
+	w->due = true;
 	assert_int_equal(settle(w), 0);
 	check_ok(c);
 	free_call(c);
+	still_works(w);
+	end(w);
+}
+
+/* ---- broken, and used again -------------------------------------------------------------- */
+
+/*
+ * Calls in every state when the stream breaks: those in flight end, those of a transaction too, the
+ * others wait for the restart.
+ */
+static void break_and_restart(bool fresh, u32 half)
+{
+	struct call *c[16], *later, *tx, *big, *reset;
+	struct world *w = world();
+	u32 i;
+
+	w->s.page->server_features = XS_FEATURE_RECONNECT;
+	w->s.twist = hold_all;
+	for (i = 0; i < 15; i++) {
+		c[i] = call_pattern(50, i);
+		queue(w, c[i]);
+	}
+	assert_int_equal(settle(w), 0);
+	w->s.mute = half;			/* the big one stands half in the ring */
+	big = call_write("big", half ? half : 2000);
+	later = call_pattern(1500, 77);
+	tx = call_write("intx", 5);
+	tx->req.out.hdr.tx_id = 3;
+	queue(w, big);
+	queue(w, tx);
+	queue(w, later);
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(tx->req.state, XS_REQ_QUEUED);
+
+	xs_conn_break(w->c, -ECONNRESET);
+	assert_int_equal(xs_conn_pump(w->c), -ECONNRESET);
+	for (i = 0; i < 15; i++) {
+		assert_int_equal(c[i]->dones, 1);
+		assert_int_equal(c[i]->req.result, -ECONNRESET);
+		poison(c[i]);
+	}
+	assert_int_equal(big->req.result, -ECONNRESET);
+	assert_int_equal(tx->req.result, -ECONNRESET);
+	assert_int_equal(big->dones, 1);
+	assert_int_equal(tx->dones, 1);
+	poison(big);
+	poison(tx);
+	assert_int_equal(later->dones, 0);
+	assert_int_equal(later->req.state, XS_REQ_QUEUED);
+	assert_int_equal(w->c->stats.inflight, 0);
+
+	w->s.mute = false;
+	w->s.twist = NULL;
+	if (fresh) {
+		xs_conn_ask_reconnect(w->c);
+		assert_false(xs_conn_reconnected(w->c));
+		assert_false(xs_conn_sane(w->c));
+		fs_signal(&w->s);
+		fs_run(&w->s);
+		assert_true(xs_conn_reconnected(w->c));
+		xs_conn_restart(w->c, true);
+		assert_true(xs_conn_sane(w->c));
+		w->due = true;
+		assert_int_equal(settle(w), 0);
+		assert_int_equal(w->s.reconnects, 1);
+	} else {
+		assert_true(xs_conn_sane(w->c));
+		xs_conn_restart(w->c, false);
+		reset = call(XS_TYPE_RESET_WATCHES, "", 8);
+		xs_conn_seek(w->c, &reset->req);
+		fs_release(&w->s);		/* the old replies come now, and are thrown away */
+		w->due = true;
+		assert_int_equal(settle(w), 0);
+		check_ok(reset);
+		free_call(reset);
+	}
+	check_pattern(later);
+	free_call(later);
+	assert_true(xs_conn_idle(w->c));
+	still_works(w);
+	end(w);
+}
+
+static void restart_after_reconnection(void **state)
+{
+	break_and_restart(true, 0);
+	break_and_restart(true, 1500);
+	break_and_restart(true, 4000);
+}
+
+static void restart_in_place(void **state)
+{
+	u32 half;
+
+	break_and_restart(false, 0);
+	for (half = 1000; half < 4092; half += 61)
+		break_and_restart(false, half);
+}
+
+/* Broken in the middle of a header and of a payload, for a restart without the server's help. */
+static void restart_in_mid_message(void **state)
+{
+	struct call *c, *reset;
+	struct world *w;
+	u32 cut;
+
+	for (cut = 1; cut < 116; cut++) {
+		w = world_at(cut, cut, cut);
+		w->s.chunk = 1;
+		c = call_pattern(100, cut);
+		queue(w, c);
+		while (w->c->in.have != cut) {
+			if (xs_conn_pump(w->c) & XS_PUMP_SIGNAL)
+				fs_signal(&w->s);
+			if (w->c->in.have != cut)
+				fs_step(&w->s);
+		}
+		xs_conn_break(w->c, -ECONNRESET);
+		assert_int_equal(c->dones, 1);
+		poison(c);
+		assert_true(xs_conn_sane(w->c));
+		xs_conn_restart(w->c, false);
+		reset = call(XS_TYPE_RESET_WATCHES, "", 8);
+		xs_conn_seek(w->c, &reset->req);
+		w->due = true;
+		assert_int_equal(settle(w), 0);
+		check_ok(reset);
+		free_call(reset);
+		still_works(w);
+		end(w);
+	}
+}
+
+static void sane_vectors(void **state)
+{
+	struct world *w = world();
+
+	assert_true(xs_conn_sane(w->c));
+	w->s.page->connection = 1;
+	assert_false(xs_conn_sane(w->c));
+	w->s.page->connection = 0;
+	w->s.page->error = 1;
+	assert_true(xs_conn_sane(w->c));	/* no feature bit: the word means nothing */
+	w->s.page->server_features = XS_FEATURE_ERROR;
+	assert_false(xs_conn_sane(w->c));
+	w->s.page->error = 0;
+	assert_true(xs_conn_sane(w->c));
+	w->s.page->req_cons++;
+	assert_false(xs_conn_sane(w->c));
+	w->s.page->req_cons--;
+	w->s.page->rsp_prod--;
+	assert_false(xs_conn_sane(w->c));
+	w->s.page->rsp_prod++;
+	assert_true(xs_conn_sane(w->c));
+	still_works(w);
+	end(w);
+}
+
+/* ---- deadlines --------------------------------------------------------------------------- */
+
+/* In every state: queued, half sent, sent, half received; those without a deadline stay. */
+static void deadlines(void **state)
+{
+	struct world *w = world();
+	struct call *c[20], *big;
+	u32 i;
+
+	w->s.twist = hold_all;
+	for (i = 0; i < 12; i++) {
+		c[i] = call_pattern(600, i);
+		c[i]->req.deadline = i % 3 ? 100 + i : 0;
+		queue(w, c[i]);
+	}
+	settle(w);
+	w->s.mute = true;
+	big = call_write("big", 3000);
+	big->req.deadline = 200;
+	queue(w, big);
+	for (i = 12; i < 20; i++) {
+		c[i] = call_pattern(9, i);
+		c[i]->req.deadline = i % 3 ? 100 + i : 0;
+		queue(w, c[i]);
+	}
+	settle(w);
+	assert_int_equal(big->req.out.done, 1024);
+	assert_true(xs_conn_expire(w->c, 0));
+	assert_true(xs_conn_expire(w->c, 100));
+	for (i = 0; i < 20; i++)
+		assert_int_equal(c[i]->dones, 0);
+	assert_true(xs_conn_expire(w->c, 110));	/* on the stroke is late */
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(c[i]->dones, i % 3 && i <= 10);
+		if (c[i]->dones)
+			assert_int_equal(c[i]->req.result, -ETIMEDOUT);
+	}
+	assert_int_equal(big->dones, 0);
+	assert_false(xs_conn_expire(w->c, 1000));
+	assert_int_equal(big->dones, 1);
+	for (i = 0; i < 20; i++) {
+		assert_int_equal(c[i]->dones, i % 3 != 0);
+		if (!c[i]->dones)
+			continue;
+		poison(c[i]);
+		c[i] = NULL;
+	}
+	poison(big);
+	assert_int_equal(w->c->stats.expired, 14);
+
+	w->s.mute = false;
+	w->s.twist = NULL;
+	fs_release(&w->s);
+	assert_int_equal(settle(w), 0);
+	for (i = 0; i < 20; i++) {
+		if (!c[i])
+			continue;
+		check_pattern(c[i]);
+		free_call(c[i]);
+	}
+	assert_int_equal(w->c->stats.late, 9);	/* eight reads and the big write */
 	still_works(w);
 	end(w);
 }
@@ -1690,6 +1919,11 @@ int main(void)
 		cmocka_unit_test(fail_with_orphan),
 		cmocka_unit_test(fail_and_queued_again),
 		cmocka_unit_test(begin_anew),
+		cmocka_unit_test(restart_after_reconnection),
+		cmocka_unit_test(restart_in_place),
+		cmocka_unit_test(restart_in_mid_message),
+		cmocka_unit_test(sane_vectors),
+		cmocka_unit_test(deadlines),
 		cmocka_unit_test(bad_index_at_every_point),
 		cmocka_unit_test(error_word),
 		cmocka_unit_test(own_indices_scribbled),
