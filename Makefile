@@ -7,8 +7,8 @@ T ?=
 .PHONY: modules demo test check lab install clean help
 
 modules:
-	@test -e $(KDIR)/Makefile || { \
-		echo "no kernel headers at $(KDIR): apt-get install linux-headers-\$$(uname -r), or make KDIR=…" >&2; exit 2; }
+	@test -e $(KDIR)/Makefile || { echo "no kernel headers at $(KDIR):" \
+		"apt-get install linux-headers-$$(uname -r), or make KDIR=…" >&2; exit 2; }
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 demo:
@@ -24,7 +24,8 @@ check:
 	@test/run check
 
 lab:
-	@test -n "$(T)" || { echo "usage: make lab T=name; names:" >&2; test/run --list >&2; exit 2; }
+	@test -n "$(T)" || { \
+		echo "usage: make lab T=name; names:" >&2; test/run --list >&2; exit 2; }
 	@test/run lab $(T)
 
 install: modules

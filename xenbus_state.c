@@ -65,16 +65,16 @@ const char *xenbus_state_name(u32 state)
  *   … | Unknown                 the backend's directory is gone, and with it its mapping.
  */
 static const struct xenbus_step front[XENBUS_STATES][XENBUS_STATES] = {
-/*		  Unknown   Init'ing  InitWait  Init'ed   Connected Closing   Closed    Reconf'ing Reconf'ed */
-/* Unknown   */	{ RELEASE,  RESTART,  RESTART,  CLOSED,   CLOSED,   CLOSED,   RESTART,  CLOSED,    CLOSED },
-/* Init'ing  */	{ WAIT,     WAIT,     SETUP,    SETUP,    CLOSED,   CLOSED,   WAIT,     CLOSED,    CLOSED },
-/* InitWait  */	{ RELEASE,  RESTART,  RESTART,  CLOSED,   CLOSED,   CLOSED,   RESTART,  CLOSED,    CLOSED },
-/* Init'ed   */	{ RELEASE,  WAIT,     WAIT,     WAIT,     CONNECT,  CLOSED,   RELEASE,  CONNECT,   RECONF },
-/* Connected */	{ RELEASE,  RELEASE,  RELEASE,  ODD,      WAIT,     CLOSING,  RELEASE,  WAIT,      RECONF },
-/* Closing   */	{ RELEASE,  RELEASE,  RELEASE,  WAIT,     WAIT,     CLOSED,   RELEASE,  WAIT,      WAIT },
-/* Closed    */	{ RELEASE,  RESTART,  RESTART,  WAIT,     WAIT,     WAIT,     RESTART,  WAIT,      WAIT },
-/* Reconf'ing*/	{ RELEASE,  RESTART,  RESTART,  CLOSED,   CLOSED,   CLOSED,   RESTART,  CLOSED,    CLOSED },
-/* Reconf'ed */	{ RELEASE,  RELEASE,  RELEASE,  ODD,      CONNECT,  CLOSING,  RELEASE,  WAIT,      RECONF },
+/*            Unknown  Init'ing InitWait Init'ed  Connec'd Closing  Closed   Rec'ing  Rec'ed */
+/* Unknown */ { RELEASE, RESTART, RESTART, CLOSED,  CLOSED,  CLOSED,  RESTART, CLOSED,  CLOSED },
+/* Init'ing*/ { WAIT,    WAIT,    SETUP,   SETUP,   CLOSED,  CLOSED,  WAIT,    CLOSED,  CLOSED },
+/* InitWait*/ { RELEASE, RESTART, RESTART, CLOSED,  CLOSED,  CLOSED,  RESTART, CLOSED,  CLOSED },
+/* Init'ed */ { RELEASE, WAIT,    WAIT,    WAIT,    CONNECT, CLOSED,  RELEASE, CONNECT, RECONF },
+/* Connec'd*/ { RELEASE, RELEASE, RELEASE, ODD,     WAIT,    CLOSING, RELEASE, WAIT,    RECONF },
+/* Closing */ { RELEASE, RELEASE, RELEASE, WAIT,    WAIT,    CLOSED,  RELEASE, WAIT,    WAIT },
+/* Closed  */ { RELEASE, RESTART, RESTART, WAIT,    WAIT,    WAIT,    RESTART, WAIT,    WAIT },
+/* Rec'ing */ { RELEASE, RESTART, RESTART, CLOSED,  CLOSED,  CLOSED,  RESTART, CLOSED,  CLOSED },
+/* Rec'ed  */ { RELEASE, RELEASE, RELEASE, ODD,     CONNECT, CLOSING, RELEASE, WAIT,    RECONF },
 };
 
 /**

@@ -46,8 +46,8 @@ EXPORT_SYMBOL_GPL(xs_open);
  * xs_close() - the mirror of xs_open()
  * @h: a handle that nobody uses any more; an error pointer or NULL is ignored
  *
- * Ends its watches, as xs_unwatch() does, and aborts its transactions. Not from a callback of one of
- * its own watches. Context: may sleep.
+ * Ends its watches, as xs_unwatch() does, and aborts its transactions. Not from a callback of one
+ * of its own watches. Context: may sleep.
  */
 void xs_close(struct xs_handle *h)
 {
@@ -283,8 +283,8 @@ EXPORT_SYMBOL_GPL(xs_exists);
  *
  * Context: may sleep.
  *
- * Return: how many entries there are; -ENOBUFS when they are more than @max; -EPROTO when one of them
- * makes no sense; -ENOMEM; what xsfront.h lists.
+ * Return: how many entries there are; -ENOBUFS when they are more than @max; -EPROTO when one of
+ * them makes no sense; -ENOMEM; what xsfront.h lists.
  */
 int xs_get_permissions(struct xs_handle *h, u32 tx, const char *path,
 		       struct xs_permission *perms, unsigned int max)
@@ -443,12 +443,12 @@ static int pause(unsigned int run)
 /**
  * xs_transaction() - do something in a transaction, again and again until it is committed
  * @h: a handle
- * @fn: does it, in transaction @tx; run again from its beginning when somebody else has changed what
- *	it has read or written. 0, or a negative errno to have nothing of it happen
+ * @fn: does it, in transaction @tx; run again from its beginning when somebody else has changed
+ *	what it has read or written. 0, or a negative errno to have nothing of it happen
  * @ctx: handed to @fn
  *
- * A commit is sent only when @fn has returned 0. Between two runs there is a pause, random and longer
- * each time. Context: may sleep.
+ * A commit is sent only when @fn has returned 0. Between two runs there is a pause, random and
+ * longer each time. Context: may sleep.
  *
  * Return: 0 when it is committed; what @fn returned; -EAGAIN when 32 runs were not enough; what
  * xs_transaction_start() and xs_transaction_end() return.

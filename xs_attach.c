@@ -129,7 +129,7 @@ int xs_attach_own(struct xs_attach *at, unsigned long deadline)
 		return -ENODEV;
 	}
 	if (xen_store_domain_type != XS_KERNEL_XENBUS_DOWN) {
-		pr_err("the kernel's own xenbus holds the store page: boot with initcall_blacklist=xenbus_init\n");
+		pr_err("the kernel's own xenbus is up: boot with initcall_blacklist=xenbus_init\n");
 		return -EBUSY;
 	}
 	memset(at, 0, sizeof(*at));

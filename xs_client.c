@@ -11,8 +11,8 @@
  * of the event channel. No thread stands between a caller and the ring. A store that keeps the
  * handler busy without an end is served from a work item instead.
  *
- * How the connection begins, ends, breaks and is mended is in xs_life.c; the state that the two files
- * share in xs_client_impl.h.
+ * How the connection begins, ends, breaks and is mended is in xs_life.c; the state that the two
+ * files share in xs_client_impl.h.
  *
  * Locks, outermost first:
  *   client.lock    spinlock, interrupts off. Guards the connection and all requests that are on

@@ -12,8 +12,8 @@
 #include <xen/grant_table.h>
 
 /*
- * drivers/xen/xenbus: how the kernel's own xenbus reached the store. 0 (XS_UNKNOWN there) means that
- * it did not, and that the store page is ours to take.
+ * drivers/xen/xenbus: how the kernel's own xenbus reached the store. 0 (XS_UNKNOWN there) means
+ * that it did not, and that the store page is ours to take.
  */
 extern int xen_store_domain_type;
 #define XS_KERNEL_XENBUS_DOWN	0

@@ -78,8 +78,8 @@ void xs_conn_queue(struct xs_conn *conn, struct xs_req *req)
  * @conn: the connection, with nothing in flight
  * @req: a RESET_WATCHES, made like any other request
  *
- * @req goes out before all that is queued, and travels alone. The stream is in step from its reply on;
- * what comes before that is thrown away.
+ * @req goes out before all that is queued, and travels alone. The stream is in step from its reply
+ * on; what comes before that is thrown away.
  */
 void xs_conn_seek(struct xs_conn *conn, struct xs_req *req)
 {
@@ -187,8 +187,8 @@ static void fail_queue(struct xs_conn *conn, int err, bool all)
  * @conn: the connection
  * @err: the result they get, a negative errno
  *
- * Requests that wait for a slot go on waiting, for xs_conn_restart(); but those of a transaction end
- * too, since no transaction outlives its connection. Until then the rings are not touched.
+ * Requests that wait for a slot go on waiting, for xs_conn_restart(); but those of a transaction
+ * end too, since no transaction outlives its connection. Until then the rings are not touched.
  */
 void xs_conn_break(struct xs_conn *conn, int err)
 {

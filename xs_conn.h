@@ -147,7 +147,7 @@ struct xs_conn {
 
 /* What xs_conn_pump() asks of its caller. */
 #define XS_PUMP_SIGNAL	1	/* signal the server */
-#define XS_PUMP_AGAIN	2	/* there may be more to move: call again, from where others can run */
+#define XS_PUMP_AGAIN	2	/* there may be more to move: call again, and let others run */
 
 void xs_conn_init(struct xs_conn *conn, struct xenstore_domain_interface *page, u32 seed,
 		  void (*event)(struct xs_conn *, const char *path, const char *token));

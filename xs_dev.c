@@ -9,19 +9,21 @@
  * Each open file is a client of its own that shares this guest's one connection. Requests go out in
  * the order in which they were written. Most go straight to the ring, from write(2). Those that
  * concern what the file owns (watches, transactions) may have to wait for the store or for a quota,
- * so a worker does them, and what was written behind them waits there too: in this file, in no other.
+ * so a worker does them, and what was written behind them waits there too: in this file, in no
+ * other.
  *
  * What a program gets back is what the store would have sent it: its own req_id and tokens, ERROR
  * replies with the store's names. An errno of write(2) means that the bytes are no frame.
  *
- * Bounds, for each file: REQUESTS_MAX requests that have no reply in `out` yet, then write(2) waits or
- * says EAGAIN; EVENTS_BYTES of unread events, beyond which they are lost, counted, and said once.
+ * Bounds, for each file: REQUESTS_MAX requests that have no reply in `out` yet, then write(2) waits
+ * or says EAGAIN; EVENTS_BYTES of unread events, beyond which they are lost, counted, and said
+ * once.
  *
  * Locks, outermost first: file->io (mutex: one reader or writer at a time; nobody sleeps for the
  * store under it), client.lock, xs_watch_lock
- * (a reply's done() and a watch's event() run under them), file->lock (spinlock, interrupts off: all
- * lists and counts). Lifetime: a kref; the open file, each request and each queued work hold one. What
- * a closed file leaves at the store is ended by its worker, which holds up nobody.
+ * (a reply's done() and a watch's event() run under them), file->lock (spinlock, interrupts off:
+ * all lists and counts). Lifetime: a kref; the open file, each request and each queued work hold
+ * one. What a closed file leaves at the store is ended by its worker, which holds up nobody.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -409,8 +411,8 @@ static u32 reply_size(u32 type)
 }
 
 /*
- * A transaction of another file is none that this one could know of. One whose connection is no more
- * has to be run again, which the store would say at its end.
+ * A transaction of another file is none that this one could know of. One whose connection is no
+ * more has to be run again, which the store would say at its end.
  */
 static int check_transaction(struct request *r)
 {
@@ -845,6 +847,16 @@ static struct miscdevice xs_dev = {
 u64 xs_dev_lost(void)
 {
 	return atomic64_read(&lost_events);
+}
+
+/**
+ * xs_dev_files() - how many files are open, or closed and not cleaned up yet
+ *
+ * Return: the count.
+ */
+unsigned int xs_dev_files(void)
+{
+	return atomic_read(&n_files);
 }
 
 /**

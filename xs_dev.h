@@ -8,5 +8,6 @@
 int xs_dev_init(void);
 void xs_dev_exit(void);
 u64 xs_dev_lost(void);
+unsigned int xs_dev_files(void);
 
 #endif /* XS_DEV_H */

@@ -6,9 +6,9 @@
  *                         │  page  │      │ the same bytes
  *   read(2) ◀─ responses ─┘        └──────┘
  *
- * A stream of bytes, like a pipe through another domain. What the backend has sent back stays in the
- * ring until somebody reads it, so the ring is all the memory that there is: a writer waits (or gets
- * EAGAIN) when it is full, a reader when it is empty.
+ * A stream of bytes, like a pipe through another domain. What the backend has sent back stays in
+ * the ring until somebody reads it, so the ring is all the memory that there is: a writer waits (or
+ * gets EAGAIN) when it is full, a reader when it is empty.
  *
  * /dev/xsecho<N> is there while the device is Connected. Each connection is a struct echo of its
  * own: one whose backend has gone answers ENODEV to those who still have it open.
@@ -18,9 +18,9 @@
  * the length of the request that it answers. Else the connection is broken: EIO, said once.
  *
  * Locks: echo->write serialises writers, echo->read readers (mutexes; user memory is touched under
- * them, nobody sleeps for the peer under them). Requests are produced under write, responses consumed
- * under read. Inside read, echo->index guards rsp_cons and the rsp_event made of it: a reader that
- * asks for an event with an old rsp_cons would miss the next one.
+ * them, nobody sleeps for the peer under them). Requests are produced under write, responses
+ * consumed under read. Inside read, echo->index guards rsp_cons and the rsp_event made of it: a
+ * reader that asks for an event with an old rsp_cons would miss the next one.
  *
  * Lifetime: a kref; the connection holds one, each open file one. The page lives as long.
  */

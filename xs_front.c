@@ -6,8 +6,8 @@
  *   watch <backend>/state ──▶ follow: read it, ask the table (xenbus_state.c), act, write ours
  *
  * Each device has a watch of its own, hence a work item of its own: one that is stuck holds up no
- * other. What a device does is decided in one place, follow(), from what is read there and then; the
- * event that led to it says only "look again".
+ * other. What a device does is decided in one place, follow(), from what is read there and then;
+ * the event that led to it says only "look again".
  *
  * Who owns what: a driver's list owns its devices; it is changed by scan() alone, under drv->scan.
  * A device's fields are guarded by dev->lock, which is held over round trips to the store and over
@@ -212,6 +212,20 @@ static void let_go(struct xs_front_dev *dev)
 	complete_all(&dev->closed);
 }
 
+static int connect(struct xs_front_dev *dev)
+{
+	int err;
+
+	if (dev->connected)
+		return 0;
+	err = dev->drv->connect(dev);
+	if (err)
+		return err;
+	dev->connected = true;
+	dev->failures = 0;
+	return 0;
+}
+
 /* Does what a cell of the table says, short of writing the state. Returns 0 or a negative errno. */
 static int act(struct xs_front_dev *dev, struct xenbus_step step)
 {
@@ -221,15 +235,12 @@ static int act(struct xs_front_dev *dev, struct xenbus_step step)
 	case XENBUS_SETUP:
 		return set_up(dev);
 	case XENBUS_CONNECT:
-		err = dev->drv->connect(dev);
-		dev->connected = !err;
-		if (!err)
-			dev->failures = 0;
-		return err;
+		return connect(dev);
 	case XENBUS_RECONFIGURE:
-		if (dev->drv->reconfigure)
+		err = connect(dev);	/* Connected itself may not have been seen */
+		if (!err && dev->drv->reconfigure)
 			dev->drv->reconfigure(dev);
-		return 0;
+		return err;
 	case XENBUS_CLOSE:
 		stop_data(dev);
 		return 0;
@@ -285,8 +296,8 @@ static void say_odd(struct xs_front_dev *dev)
 }
 
 /*
- * A step has failed. Closes from our side; what the backend may have mapped is kept until it has let
- * go, as in every other closing.
+ * A step has failed. Closes from our side; what the backend may have mapped is kept until it has
+ * let go, as in every other closing.
  */
 static bool give_up(struct xs_front_dev *dev)
 {
@@ -484,7 +495,7 @@ static void dev_remove(struct xs_front_dev *dev)
 	xs_unwatch(dev->watch);
 	mutex_lock(&dev->lock);
 	if (dev->is_set_up && !dev->gone)
-		pr_warn("%s: back is %s and may still have our pages: they are freed when it lets go\n",
+		pr_warn("%s: back is %s and may still have our pages; they are freed later\n",
 			dev->node, xenbus_state_name(dev->back));
 	let_go(dev);
 	mutex_unlock(&dev->lock);
@@ -609,9 +620,9 @@ int xs_front_register(struct xs_front_driver *drv)
  * xs_front_unregister() - the mirror of xs_front_register()
  * @drv: a driver
  *
- * Closes all devices, at the same time, and waits for their backends to let go: the module parameter
- * `timeout` at the most, for all together. Pages that a backend still has by then are freed when it
- * lets go of them. Context: may sleep.
+ * Closes all devices, at the same time, and waits for their backends to let go: the module
+ * parameter `timeout` at the most, for all together. Pages that a backend still has by then are
+ * freed when it lets go of them. Context: may sleep.
  */
 void xs_front_unregister(struct xs_front_driver *drv)
 {

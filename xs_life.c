@@ -6,8 +6,8 @@
  *                    ▲                  │ neither way works
  *                    └── came back ─── DEAD      (requests fail at once, with ENOTCONN)
  *
- * What breaks a ring: an index that cannot be, an error that the server shows, a length over 4096, a
- * reply that nobody asked for. What is in flight then ends with ECONNRESET, transactions are over
+ * What breaks a ring: an index that cannot be, an error that the server shows, a length over 4096,
+ * a reply that nobody asked for. What is in flight then ends with ECONNRESET, transactions are over
  * (they say EAGAIN), and everything else waits for the mending, which has two ways:
  *   reconnect   where the server offers it: it makes the rings new (docs/misc/xenstore-ring.txt).
  *   seek        where it does not, but the page looks sane: the response stream is searched for the

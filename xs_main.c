@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include "xs_client.h"
+#include "xs_debugfs.h"
 #include "xs_dev.h"
 #include "xs_echo.h"
 #include "xs_front.h"
@@ -30,7 +31,8 @@ static int set_timeout(const char *text, const struct kernel_param *param)
 	unsigned int value;
 
 	if (kstrtouint(text, 0, &value) || value < 1 || value > TIMEOUT_MAX) {
-		pr_err("timeout: '%s' is not a number of seconds from 1 to %u\n", text, TIMEOUT_MAX);
+		pr_err("timeout: '%s' is not a number of seconds from 1 to %u\n",
+		       text, TIMEOUT_MAX);
 		return -EINVAL;
 	}
 	WRITE_ONCE(xs_timeout, value);
@@ -43,7 +45,19 @@ static const struct kernel_param_ops timeout_ops = {
 };
 module_param_cb(timeout, &timeout_ops, &xs_timeout, 0644);
 __MODULE_PARM_TYPE(timeout, "uint");
-MODULE_PARM_DESC(timeout, "deadline of every call to the store, in seconds, 1 to 3600 (default 30)");
+MODULE_PARM_DESC(timeout, "deadline of calls to the store, in seconds, 1 to 3600 (default 30)");
+
+static int get_state(char *buf, const struct kernel_param *param)
+{
+	return sysfs_emit(buf, "%s\n", xs_life_name());
+}
+
+static const struct kernel_param_ops state_ops = {
+	.get = get_state,
+};
+module_param_cb(state, &state_ops, NULL, 0444);
+__MODULE_PARM_TYPE(state, "charp");
+MODULE_PARM_DESC(state, "how the connection to the store is: down, live, mending or dead (read only)");
 
 static int __init xsfront_init(void)
 {
@@ -54,6 +68,7 @@ static int __init xsfront_init(void)
 	err = xs_client_start();
 	if (err)
 		goto err_client;
+	xs_debugfs_init();
 	err = xs_dev_init();
 	if (err)
 		goto err_dev;
@@ -70,6 +85,7 @@ err_echo:
 err_front:
 	xs_dev_exit();
 err_dev:
+	xs_debugfs_exit();
 	xs_client_stop();
 err_client:
 	xs_watch_exit();
@@ -81,6 +97,7 @@ static void __exit xsfront_exit(void)
 	xs_echo_exit();
 	xs_front_exit();
 	xs_dev_exit();
+	xs_debugfs_exit();
 	xs_client_stop();
 	xs_watch_exit();
 	pr_info("unloaded; the store's event channel stays open\n");

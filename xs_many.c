@@ -77,8 +77,8 @@ static int op_make(struct xs_handle *h, struct xs_op *op)
  * @ops: what to do; each is the module's until its done() is called
  * @n: how many
  *
- * They are sent in their order, as many at a time as the store bears, and may end in any order. Each
- * has the deadline of all calls, and then ends with -ETIMEDOUT. Context: may sleep.
+ * They are sent in their order, as many at a time as the store bears, and may end in any order.
+ * Each has the deadline of all calls, and then ends with -ETIMEDOUT. Context: may sleep.
  *
  * Return: 0; else a negative errno, nothing was begun, and no done() will be called: -EINVAL for an
  * unknown type or a missing done(); -ENOTCONN; what xsfront.h lists for paths and transactions.

@@ -203,8 +203,8 @@ int xs_in_step(struct xs_in *in, struct xs_ring *r)
  * @req_id: the request's id, which nothing that was sent before can have
  *
  * After an unclean predecessor the response ring may hold the middle of a message. Slides over the
- * bytes until sixteen of them are the header of the reply to this very request (or of the ERROR that
- * refuses it); all before that is thrown away.
+ * bytes until sixteen of them are the header of the reply to this very request (or of the ERROR
+ * that refuses it); all before that is thrown away.
  *
  * Return: XS_IN_HEADER when found, and the parser is in step from here on; XS_IN_STARVED to be
  * called again with more bytes.
@@ -272,7 +272,7 @@ u32 xs_strings_count(const char *buf, u32 len)
 	return n;
 }
 
-/* What servers say that Xen's table (xsd_errors, in xs_wire.h) does not have in all its versions. */
+/* What servers say that xsd_errors (xs_wire.h) does not have in all its versions. */
 static const struct {
 	int errnum;
 	const char *name;

@@ -5,18 +5,19 @@
  *   server ──event──▶ dispatch ──token──▶ source ─┬─▶ sub (a callback's watch, xs_watch.c)
  *                                                 └─▶ sub (an open file's, xs_dev.c) …
  *
- * A source is one watch at the server, for one path and depth. All who watch that share it, since the
- * server counts watches for the whole guest. A newcomer to a source that stands gets its first event
- * from us, as it would from the server.
+ * A source is one watch at the server, for one path and depth. All who watch that share it, since
+ * the server counts watches for the whole guest. A newcomer to a source that stands gets its first
+ * event from us, as it would from the server.
  *
  *   IDLE ──the first sub claims it──▶ SETTING ──reply──▶ SET ──the last sub leaves──▶ IDLE
  *
- * Who claims a source asks the server; others wait until it is SET or IDLE again. The end of a watch
- * is posted and not waited for. No lock is held over a round trip.
+ * Who claims a source asks the server; others wait until it is SET or IDLE again. The end of a
+ * watch is posted and not waited for. No lock is held over a round trip.
  *
  * Tokens are 'x' and the source's number in hex: short, since the server drops an event whose path
  * and token do not fit a message, and never like the kernel's own (hex digits alone). A number is
- * new whenever the watch is set, so a late event of one that has ended finds nothing and is ignored.
+ * new whenever the watch is set, so a late event of one that has ended finds nothing and is
+ * ignored.
  *
  * Locks, outermost first: client.lock (xs_client.c; held by dispatch's caller), xs_watch_lock.
  */
@@ -256,14 +257,18 @@ static enum source_state join_or_claim(struct xs_source *source, struct xs_sub *
 	return state;
 }
 
+static bool is_setting(const struct xs_source *source)
+{
+	return READ_ONCE(source->state) == SOURCE_SETTING;
+}
+
 /* Waits while somebody else sets it. Returns 0, -EINTR or -ETIMEDOUT. */
 static int wait_set(struct xs_source *source, unsigned long deadline)
 {
 	long left = (long)(deadline - jiffies);
 
 	if (left > 0)
-		left = wait_event_killable_timeout(changed,
-						   READ_ONCE(source->state) != SOURCE_SETTING, left);
+		left = wait_event_killable_timeout(changed, !is_setting(source), left);
 	if (left < 0)
 		return -EINTR;
 	return left ? 0 : -ETIMEDOUT;
@@ -374,8 +379,8 @@ int xs_subscribe_many(struct xs_wish *wish, unsigned int n)
  * xs_unsubscribe() - the mirror of xs_subscribe()
  * @sub: a subscriber; its event() does not run any more when this returns
  *
- * The last one ends the watch at the server, and does not wait for that: its late events are ignored.
- * Context: may sleep.
+ * The last one ends the watch at the server, and does not wait for that: its late events are
+ * ignored. Context: may sleep.
  */
 void xs_unsubscribe(struct xs_sub *sub)
 {
@@ -455,8 +460,8 @@ static bool tell_subs(struct xs_source *source)
 /**
  * xs_source_renew() - the connection is a new one: set all watches again
  *
- * They are queued; the caller kicks the client, so that one signal does for all. Each fires at once,
- * as new watches do. Context: may sleep.
+ * They are queued; the caller kicks the client, so that one signal does for all. Each fires at
+ * once, as new watches do. Context: may sleep.
  */
 void xs_source_renew(void)
 {

@@ -2,8 +2,9 @@
 /*
  * xs_transaction.c - transactions at the server, whoever in this guest has them.
  *
- * The server allows a guest a handful of open transactions (10 by default), not each program. So one
- * that is refused for the quota waits here until another of the guest's ends, until its deadline.
+ * The server allows a guest a handful of open transactions (10 by default), not each program. So
+ * one that is refused for the quota waits here until another of the guest's ends, until its
+ * deadline.
  *
  * A start whose caller has gone must not leave a transaction open that nobody knows: the request is
  * on the heap, and when its late reply brings an id, the same request goes out again to end it.

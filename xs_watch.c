@@ -9,8 +9,8 @@
  * queue is full, memory is short, or the connection was renewed, the callback is told to look at
  * everything again: a change is never lost in silence.
  *
- * Locks, outermost first: handle->lock (mutex; a handle's list of watches), xs_watch_lock (spinlock,
- * interrupts off; queues and flags of watches).
+ * Locks, outermost first: handle->lock (mutex; a handle's list of watches), xs_watch_lock
+ * (spinlock, interrupts off; queues and flags of watches).
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -149,7 +149,7 @@ static void deliver(struct work_struct *work)
 	}
 }
 
-/* A watch that nobody feeds yet, in its handle's list: the callback may run before xs_watch() ends. */
+/* A watch that nobody feeds yet. In its list already: its callback may run before xs_watch() ends. */
 static struct xs_watch *watch_new(struct xs_handle *h, const char *path, xs_watch_fn fn, void *ctx)
 {
 	size_t size = strlen(path) + 1;
@@ -276,9 +276,9 @@ EXPORT_SYMBOL_GPL(xs_watch_many);
  * xs_unwatch() - end a watch
  * @w: from xs_watch(); an error pointer or NULL is ignored
  *
- * When this returns the callback does not run and will not. The callback may end its own watch: then
- * the call it is in is the last one. Two callbacks that end each other's watches wait for each other
- * for ever; so do not.
+ * When this returns the callback does not run and will not. The callback may end its own watch:
+ * then the call it is in is the last one. Two callbacks that end each other's watches wait for each
+ * other for ever; so do not.
  *
  * Context: may sleep.
  */

@@ -119,8 +119,9 @@ enum xs_op_type {
  * @path: the node; needed until it is done
  * @buf: as @type says; the caller's, needed until it is done
  * @size: of @buf in bytes
- * @done: called once when it is done, unless xs_submit() has refused it. In any context, with a lock
- *	  held: it must not sleep, and may call xs_submit() no more than any other function of this file
+ * @done: called once when it is done, unless xs_submit() has refused it. In any context, with a
+ *	  lock held: it must not sleep, and may call xs_submit() no more than any other function of
+ *	  this file
  * @ctx: the caller's
  * @result: a length or 0, or a negative errno as listed above; -ENOBUFS when @buf is too small
  * @store: the module's
@@ -147,8 +148,8 @@ int xs_read_many(struct xs_handle *h, u32 tx, struct xs_op *ops, unsigned int n)
  * @again: events were lost or the connection was renewed: look at everything again
  *
  * Called from a workqueue, never two at once for one watch, in the order of events. May sleep, may
- * call every function of this file, xs_unwatch() of its own watch too. A slow one holds up no other.
- * An event says "look again"; several changes may have become one.
+ * call every function of this file, xs_unwatch() of its own watch too. A slow one holds up no
+ * other. An event says "look again"; several changes may have become one.
  */
 typedef void (*xs_watch_fn)(void *ctx, const char *path, bool again);
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
 # activate.sh - make a device's nodes for a guest, front and back, or remove them. Runs in dom0,
 # with the stock xenstore tools; plain sh, since a dom0 may have no more than that.
 set -eu
@@ -14,9 +15,10 @@ usage() {
 	Makes, with the permissions that both ends need,
 	  /local/domain/GUEST/device/TYPE/ID            backend, backend-id, state = 1
 	  /local/domain/SELF/backend/TYPE/GUEST/ID      frontend, frontend-id, online = 1, state = 1
-	and with --key adds NAME = VALUE to the backend's. The backend's state comes last: the device
-	is whole when a driver sees it. A device that exists is refused.
-	--remove sets online = 0, has the backend close, waits for it (10 s) and removes both directories.
+	and with --key adds NAME = VALUE to the backend's. The backend's state comes last: the
+	device is whole when a driver sees it. A device that exists is refused.
+	--remove sets online = 0, has the backend close, waits for it (10 s) and removes both
+	directories.
 
 	exit: 0 done, 1 the store refused, 2 usage
 	END
@@ -84,8 +86,8 @@ self=$(xenstore-read domid 2>/dev/null) || self=0
 front=/local/domain/$guest/device/$2/$3
 back=/local/domain/$self/backend/$2/$guest/$3
 
-# The backend writes its own state; wait for it by watch. Reading once before would race, so the watch
-# (which fires once at once) is what triggers each look.
+# The backend writes its own state; wait for it by watch. Reading once before would race, so the
+# watch (which fires once at once) is what triggers each look.
 wait_closed() {
 	fifo=$(mktemp -u)
 	mkfifo "$fifo"
@@ -107,14 +109,16 @@ wait_closed() {
 }
 
 if [ -n "$remove" ]; then
-	xenstore-exists "$front" || xenstore-exists "$back" || die 1 "there is no $2 device $3 in guest $guest"
+	xenstore-exists "$front" || xenstore-exists "$back" ||
+		die 1 "there is no $2 device $3 in guest $guest"
 	if xenstore-exists "$back/state"; then
 		xenstore-write "$back/online" 0
 		case $(xenstore-read "$back/state") in
 		1 | 2 | 6) ;;	# nothing is mapped
 		*)
 			xenstore-write "$back/state" 5
-			wait_closed || echo "activate.sh: the backend has not closed in 10 s; removing it anyway" >&2
+			wait_closed ||
+				echo "activate.sh: not Closed after 10 s; removed anyway" >&2
 			;;
 		esac
 	fi
@@ -128,7 +132,8 @@ xenstore-exists "$front" && die 1 "$front exists already (--remove it first)"
 xenstore-write "$front" "" "$back" ""
 xenstore-chmod "$front" "n$guest" "r$self"
 xenstore-chmod "$back" "n$self" "r$guest"
-xenstore-write "$back/frontend" "$front" "$back/frontend-id" "$guest" "$back/online" 1
+xenstore-write "$back/frontend" "$front" "$back/frontend-id" "$guest" \
+	"$back/online" 1
 for pair in $keys; do
 	xenstore-write "$back/${pair%%=*}" "${pair#*=}"
 done

@@ -10,8 +10,8 @@
  * device closes with the reason in its `error` node. A guest that floods is slowed down by the late
  * end of interrupt, and a burst is served in portions, so that it does not hold a CPU.
  *
- * struct echo_back belongs to its xenbus device. connect() and disconnect() are called by xenbus, one
- * after another; the work item runs only between them.
+ * struct echo_back belongs to its xenbus device. connect() and disconnect() are called by xenbus,
+ * one after another; the work item runs only between them.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -115,7 +115,7 @@ static int connect(struct echo_back *e)
 	err = xenbus_gather(XBT_NIL, dev->otherend, "ring-ref", "%u", &ref,
 			    "event-channel", "%u", &port, NULL);
 	if (err) {
-		xenbus_dev_fatal(dev, err, "reading %s/ring-ref and event-channel", dev->otherend);
+		xenbus_dev_fatal(dev, err, "reading ring-ref and event-channel");
 		return err;
 	}
 	err = xenbus_map_ring_valloc(dev, &ref, 1, &e->page);
@@ -124,7 +124,8 @@ static int connect(struct echo_back *e)
 		return err;	/* xenbus has said why */
 	}
 	BACK_RING_INIT(&e->ring, (struct xsecho_sring *)e->page, PAGE_SIZE);
-	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(dev, port, on_event, 0, "echo_back", e);
+	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(dev, port, on_event, 0,
+							    "echo_back", e);
 	if (err < 0) {
 		xenbus_unmap_ring_vfree(dev, e->page);
 		e->page = NULL;
