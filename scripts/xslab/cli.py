@@ -96,7 +96,7 @@ def _run(options: argparse.Namespace) -> int:
         dom0_add=options.dom0_add)
     manner = run.Manner(timeout=options.timeout, cold=options.cold, quiet=options.quiet, verbose=options.verbose,
                         events=options.events, show_logs=options.logs)
-    return run.run(Store(cache_dir(options.cache)), source_dir(options.src), wish, manner)
+    return run.Runner(Store(cache_dir(options.cache)), source_dir(options.src), wish, manner).run()
 
 
 def main(arguments: list[str]) -> int:

@@ -45,6 +45,10 @@ class Images:
     vmlinux = property(lambda self: self.path / "vmlinux")
     dom0 = property(lambda self: self.path / "dom0.img")
 
+    def present(self) -> dict[str, set[str]]:
+        """The names that dom0's and the guest's image hold."""
+        return {side: set((self.path / f"{side}.list").read_text().split("\n")) for side in ("dom0", "guest")}
+
 
 def library_dirs(*trees: Tree) -> list[Path]:
     """Where shared libraries lie in unpacked packages."""
@@ -91,24 +95,28 @@ def _make(images: Images, xen: Tree, linux: Tree, model: Tree | None) -> None:
     with fresh_dir(images.path) as work:
         (work / "xen").write_bytes(gzip.decompress((xen.path / "boot/xen-4.17-amd64.gz").read_bytes()))
         (work / "vmlinux").write_bytes(vmlinux)
-        _compile_labexec(work / "labexec")
+        for name in ("labexec", "labtee"):
+            _compile(name, work / name)
         guest = _guest_tree(xen, modules, work / "labexec")
-        dom0 = _dom0_tree(xen, modules)
+        dom0 = _dom0_tree(xen, modules, work / "labtee")
         dom0.add("images/guest.img", guest.cpio())
         # Unpacked by the domain builder: much faster than the kernel's own decompressor under emulation.
         dom0.add("images/guest-vmlinux.gz", gzip.compress(vmlinux, 1, mtime=0))
         if model:
             dom0.add("images/guest-bzimage", bzimage)
             _add_device_model(dom0, xen, model)
+        for side, tree in (("dom0", dom0), ("guest", guest)):
+            (work / f"{side}.list").write_text("\n".join(tree.entries))
         with open(work / "dom0.img", "wb") as out:
             dom0.write_cpio(out)
 
 
-def _compile_labexec(target: Path) -> None:
-    command = ["gcc", "-O2", "-static", "-s", "-o", str(target), str(XSLAB / "guest/labexec.c")]
+def _compile(name: str, target: Path) -> None:
+    """One of the lab's own programs for inside; static, so that it needs nothing there."""
+    command = ["gcc", "-O2", "-static", "-s", "-o", str(target), str(XSLAB / "guest" / f"{name}.c")]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise LabError(f"gcc cannot make labexec: {done.stderr.strip().splitlines()[:1]}")
+        raise LabError(f"gcc cannot make {name}: {done.stderr.strip().splitlines()[:1]}")
 
 
 def _base_tree(xen: Tree) -> FileTree:
@@ -170,7 +178,7 @@ def _guest_tree(xen: Tree, modules: kernel.ModuleTree, labexec: Path) -> FileTre
     return tree
 
 
-def _dom0_tree(xen: Tree, modules: kernel.ModuleTree) -> FileTree:
+def _dom0_tree(xen: Tree, modules: kernel.ModuleTree, labtee: Path) -> FileTree:
     tree = _base_tree(xen)
     programs = _store_tools(xen, tree)
     for name in DOM0_PROGRAMS:
@@ -185,6 +193,7 @@ def _dom0_tree(xen: Tree, modules: kernel.ModuleTree) -> FileTree:
         tree.directory(name)
     tree.add("etc/xen/xl.conf", "")
     tree.add("etc/xen/oxenstored.conf", OXENSTORED_CONF)
+    tree.add("bin/labtee", labtee.read_bytes(), 0o755)
     for name in ("lab-session", "lab-guest"):
         tree.add(f"bin/{name}", XSLAB / "guest" / name, 0o755)
     tree.add("init", XSLAB / "guest/init-dom0", 0o755)

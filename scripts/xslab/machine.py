@@ -166,9 +166,18 @@ class Monitor:
         line, self._text = self._text.split(b"\n", 1)
         return json.loads(line)
 
+    def hand_over(self, descriptor: int, name: str) -> None:
+        """Give QEMU an open file under a name."""
+        request = {"execute": "getfd", "arguments": {"fdname": name}}
+        socket.send_fds(self._end, [json.dumps(request).encode() + b"\n"], [descriptor])
+        self._answer("getfd")
+
     def call(self, command: str, **arguments: object) -> dict:
         request = {"execute": command, "arguments": {k.replace("_", "-"): v for k, v in arguments.items()}}
         self._end.sendall(json.dumps(request).encode() + b"\n")
+        return self._answer(command)
+
+    def _answer(self, command: str) -> dict:
         while True:
             answer = self._receive()
             if "error" in answer:

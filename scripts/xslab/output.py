@@ -55,7 +55,7 @@ class Output:
         self._files: dict[str, BinaryIO] = {}
         self._lines: dict[str, LineMaker] = {}
         self._began = time.monotonic()
-        self.last_lines: deque[str] = deque(maxlen=12)  # of the guest's console, shown when all goes wrong
+        self.last_lines: deque[str] = deque(maxlen=40)  # of the guests' consoles, shown when all goes wrong
 
     def guest_boots(self) -> None:
         """Time zero of the events: a guest has been created."""

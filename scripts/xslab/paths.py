@@ -21,6 +21,10 @@ class LabError(Exception):
     """The lab broke (exit 125): not the fault of the command under test."""
 
 
+class SnapshotError(LabError):
+    """A snapshot is of no use; without it the lab can still boot."""
+
+
 class UserError(Exception):
     """The call itself is wrong (exit 2)."""
 

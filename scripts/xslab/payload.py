@@ -6,7 +6,10 @@ comes as a tar archive over the control channel.
 
 from __future__ import annotations
 
+import base64
+import gzip
 import shlex
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,12 +54,14 @@ class Wish:
         return " ".join(words + self.cmdline.split())
 
 
-def _environment(wish: Wish, nonce: str, waiting: bool) -> str:
+def _environment(wish: Wish, nonce: str, waiting: bool, warm: bool = False) -> str:
     facts = {
         "NONCE": nonce, "TYPE": wish.type, "ATTACH": wish.attach, "MEMORY": wish.memory, "VCPUS": wish.vcpus,
         "INSMOD": int(wish.insmod and wish.attach != "none"), "MODPARAMS": " ".join(wish.modparams),
         "GUEST_CMDLINE": wish.guest_cmdline(waiting), "CONSOLES": CONSOLES,
         "GUEST_FIRST": int(wish.command is not None), "WAITING_GUEST": int(waiting),
+        # A restored machine's clock stands where it was saved.
+        "EPOCH": int(time.time()) if warm else "",
     }
     return "".join(f"{name}={shlex.quote(str(value))}\n" for name, value in facts.items())
 
@@ -93,7 +98,7 @@ def _add_files(tree: FileTree, added: list[tuple[str, Path]], search: list[Path]
             tree.add(place, path.read_bytes(), 0o755)
 
 
-def guest_tree(wish: Wish, store: Store, built: dict[str, Path], present: set[str] = frozenset()) -> FileTree:
+def guest_tree(wish: Wish, store: Store, built: dict[str, Path], present: set[str]) -> FileTree:
     """/lab of a guest: modules, programs, added files."""
     tree = FileTree()
     tree.directory("lab/.run")
@@ -104,11 +109,26 @@ def guest_tree(wish: Wish, store: Store, built: dict[str, Path], present: set[st
     return tree
 
 
-def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], nonce: str, waiting: bool = False) -> FileTree:
-    """/lab of dom0, and the guests' share at /images/guest-payload.cpio."""
+def stage_tree(wish: Wish, waiting_guest: bool) -> FileTree:
+    """What dom0 needs to come to the point where a snapshot is taken: no work yet."""
     tree = FileTree()
     tree.directory("lab/.run")
-    tree.add("lab/.run/env", _environment(wish, nonce, waiting))
+    tree.add("lab/.run/env", _environment(wish, "-", waiting_guest))
+    if wish.guest_conf:
+        tree.add("lab/.run/guest-conf", "\n".join(wish.guest_conf) + "\n")
+    return tree
+
+
+def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], nonce: str, present: dict[str, set[str]],
+              warm: bool = False) -> FileTree:
+    """/lab of dom0, and the guests' share: as initramfs, and for a guest that waits (`warm`) as what its console takes.
+
+    `present` says which files the images of "dom0" and "guest" have already.
+    """
+    tree = FileTree()
+    tree.directory("lab/.run")
+    environment = _environment(wish, nonce, False, warm)
+    tree.add("lab/.run/env", environment)
     for name, text in (("command", wish.dom0), ("before", wish.before), ("guest-command", wish.command)):
         if text is not None:
             tree.add(f"lab/.run/{name}", text + "\n")
@@ -118,6 +138,13 @@ def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], nonce: str, wait
     activate = REPO / "scripts/activate.sh"
     if activate.exists():
         added.append(("activate.sh", activate))
-    _add_files(tree, added + [split_added(a) for a in wish.dom0_add], library_dirs(store.tree("xen")), set())
-    tree.add("images/guest-payload.cpio", guest_tree(wish, store, built).cpio())
+    search = library_dirs(store.tree("xen"))
+    _add_files(tree, added + [split_added(a) for a in wish.dom0_add], search, present["dom0"])
+    guest = guest_tree(wish, store, built, present["guest"])
+    tree.add("images/guest-payload.cpio", guest.cpio())
+    if warm and wish.command is not None:
+        guest.add("lab/.run/env", environment)
+        guest.add("lab/.run/command", wish.command + "\n")
+        # As base64, because the console takes a byte 0x0f for the SysRq key.
+        tree.add("images/guest-payload.b64", base64.b64encode(gzip.compress(guest.tar(), 6, mtime=0)))
     return tree

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, images, machine, payload
+from . import build, images, machine, payload, snapshot
+from .cpio import FileTree
 from .output import Output, new_run_dir
 from .packages import Store
-from .paths import LabError, say
+from .paths import LabError, SnapshotError, say
 from .payload import Wish
 from .session import Limits, Session
-from .verdict import LAB_BROKE, RunFacts, TIMEOUT, Verdict, judge
+from .verdict import CRASHED, LAB_BROKE, RunFacts, TIMEOUT, Verdict, judge
 
 # Counted instructions take about twice the time, and nothing else may be lost to impatience.
 ICOUNT_SLOWER = 3
+SETTLE = 0.5  # seconds for a machine that waits to come to rest before it is saved
+PATIENCE = 30  # seconds for a restored dom0 to answer
+DEATH = re.compile(r"\] (BUG: |WARNING: |Oops|Kernel panic|general protection|Unable to handle|kernel BUG)|Internal error")
 
 
 @dataclass
@@ -30,44 +36,118 @@ class Manner:
     show_logs: bool = False
 
 
-def run(store: Store, source: Path, wish: Wish, manner: Manner) -> int:
-    """Build, boot, run, judge."""
-    hvm = wish.type == "hvm"
-    built = build.build(store, wish.kernel, source)
-    image = images.prepare(store, wish.kernel, hvm)
-    machine.warn_of_new_qemu(machine.qemu_version(), wish.type)
-    where = new_run_dir()
-    out = Output(where, manner.quiet, manner.verbose, manner.events)
-    try:
-        facts, step = _boot_cold(store, image, built, wish, manner, where, out)
-        verdict = judge(facts)
-        _explain(verdict, facts, step, where, out)
-        if manner.show_logs:
-            say(f"logs: {where}")
-        return verdict.status
-    finally:
-        out.close()
+class Runner:
+    """One run, with all that its steps share."""
+
+    def __init__(self, store: Store, source: Path, wish: Wish, manner: Manner) -> None:
+        self.store, self.wish, self.manner = store, wish, manner
+        self.shape = machine.Shape.of(wish.type == "hvm", wish.memory, wish.icount, wish.store)
+        self.qemu = machine.qemu_version()
+        built = build.build(store, wish.kernel, source)
+        self.files = {**built.modules, **built.programs}
+        self.image = images.prepare(store, wish.kernel, wish.type == "hvm")
+        machine.warn_of_new_qemu(self.qemu, wish.type)
+        self.where = new_run_dir()
+        self.out = Output(self.where, manner.quiet, manner.verbose, manner.events)
+        self.step = ""
+
+    def run(self) -> int:
+        """Boot or restore, judge, explain."""
+        try:
+            facts = None
+            # A restored machine gets its work at no fixed instruction: where those are counted, always boot.
+            if not (self.manner.cold or self.wish.icount):
+                facts = self._warm()
+            if facts is None:
+                facts = self._cold()
+            verdict = judge(facts)
+            _explain(verdict, facts, self.step, self.where, self.out)
+            if self.manner.show_logs:
+                say(f"logs: {self.where}")
+            return verdict.status
+        finally:
+            self.out.close()
+
+    def _work(self, warm: bool) -> FileTree:
+        return payload.dom0_tree(self.wish, self.store, self.files, secrets.token_hex(6), self.image.present(), warm)
+
+    def _session(self, vm: machine.Machine) -> Session:
+        slower = ICOUNT_SLOWER if self.wish.icount else 1
+        limits = Limits(command=self.manner.timeout, boot=self.manner.boot_timeout * slower)
+        return Session(vm, self.out, limits, first_guest=self.wish.command is not None)
+
+    def _boot(self, vm: machine.Machine, tree: FileTree, waiting: bool) -> None:
+        """Start the machine afresh, with a tree of files in dom0's initramfs."""
+        initrd = self.where / "initrd"
+        initrd.write_bytes(self.image.dom0.read_bytes() + tree.cpio())
+        vm.start(self.shape.boot_arguments(self.image, initrd, waiting))
+
+    def _cold(self) -> RunFacts:
+        with machine.Machine(self.shape, self.where / "qemu.log") as vm:
+            try:
+                self._boot(vm, self._work(warm=False), waiting=False)
+                session = self._session(vm)
+                return session.run()
+            finally:
+                self.step = session.step
+                (self.where / "initrd").unlink(missing_ok=True)
+
+    def _warm(self) -> RunFacts | None:
+        """From a snapshot, made now if there is none; None if that cannot be had."""
+        wish = self.wish
+        # What --dom0-before does may matter to the guest's making; and where dom0 drives, it makes its guests.
+        waiting_guest = wish.command is not None and wish.before is None
+        config = None
+        if waiting_guest:
+            config = [wish.type, str(wish.memory), str(wish.vcpus), wish.guest_cmdline(waiting=True), *wish.guest_conf]
+        place = snapshot.place(self.store.cache, self.shape, self.image.key, self.qemu, config)
+        for _ in range(2):
+            try:
+                if not place.exists():
+                    self._make(place, waiting_guest)
+                return self._from(place)
+            except SnapshotError as error:
+                say(f"{error}; making it anew")
+                place.forget()
+        say("no snapshot can be had; booting afresh")
+        return None
+
+    def _make(self, place: snapshot.Snapshot, waiting_guest: bool) -> None:
+        with snapshot.in_making(place) as mine:
+            if not mine:
+                return
+            say(f"booting {'dom0 and a waiting guest' if waiting_guest else 'dom0'} for a snapshot (once)")
+            with machine.Machine(self.shape, self.where / "qemu-snapshot.log") as vm:
+                self._boot(vm, payload.stage_tree(self.wish, waiting_guest), waiting=True)
+                session = self._session(vm)
+                facts = session.run(until_waiting=True)
+                (self.where / "initrd").unlink(missing_ok=True)
+                if not session.waiting:
+                    self.step = session.step
+                    why = facts.broken or facts.machine_ended or "no progress"
+                    raise LabError(f"no snapshot: {why}; it stood at: {self.step}; log: {self.where}")
+                time.sleep(SETTLE)
+                snapshot.save(vm, place, " ".join([self.wish.type, self.wish.store]))
+            snapshot.make_room(self.store.cache, place)
+
+    def _from(self, place: snapshot.Snapshot) -> RunFacts:
+        work = self._work(warm=True).tar()
+        with machine.Machine(self.shape, self.where / "qemu.log") as vm:
+            snapshot.restore(vm, place)
+            session = self._session(vm)
+            if not session.hand_over(work, PATIENCE):
+                raise SnapshotError("the snapshot does not come to life")
+            facts = session.run()
+            self.step = session.step
+            return facts
 
 
-def _boot_cold(store: Store, image: images.Images, built: build.Built, wish: Wish, manner: Manner,
-               where: Path, out: Output) -> tuple[RunFacts, str]:
-    """Boot afresh, with the work in dom0's initramfs."""
-    tree = payload.dom0_tree(wish, store, {**built.modules, **built.programs}, secrets.token_hex(6))
-    initrd = where / "initrd"
-    initrd.write_bytes(image.dom0.read_bytes() + tree.cpio())
-    shape = machine.Shape.of(wish.type == "hvm", wish.memory, wish.icount, wish.store)
-    try:
-        with machine.Machine(shape, where / "qemu.log") as vm:
-            vm.start(shape.boot_arguments(image, initrd, waiting=False))
-            session = Session(vm, out, _limits(wish, manner), first_guest=wish.command is not None)
-            return session.run(), session.step
-    finally:
-        initrd.unlink(missing_ok=True)
-
-
-def _limits(wish: Wish, manner: Manner) -> Limits:
-    slower = ICOUNT_SLOWER if wish.icount else 1
-    return Limits(command=manner.timeout, boot=manner.boot_timeout * slower)
+def last_words(lines: list[str]) -> list[str]:
+    """The end of a guest's console; where it died, from the first line that says why."""
+    for number, line in enumerate(lines):
+        if DEATH.search(line):
+            return lines[number:number + 16]
+    return lines[-10:]
 
 
 def _explain(verdict: Verdict, facts: RunFacts, step: str, where: Path, out: Output) -> None:
@@ -76,7 +156,7 @@ def _explain(verdict: Verdict, facts: RunFacts, step: str, where: Path, out: Out
         say(f"the dom0 command ended with status {facts.dom0_status}")
     if not verdict.line:
         return
-    if verdict.status in (TIMEOUT, LAB_BROKE) or "crash" in verdict.line:
-        for line in out.last_lines:
+    if verdict.status in (TIMEOUT, LAB_BROKE, CRASHED):
+        for line in last_words(list(out.last_lines)):
             say(f"  | {line}")
     say(f"{verdict.line} (exit {verdict.status}; it stood at: {step}; log: {where})")

@@ -37,11 +37,12 @@ class Session:
         self.facts = RunFacts(guest=GuestFacts() if first_guest else None)
         self.step = "Xen boots"
         self.waiting = False
-        self.awaited_record = ""
+        self.accepted = False
         self._guests: dict[str, Guest] = {}
         self._slots: dict[str, Guest] = {}
         self._lines: dict[str, LineMaker] = {name: LineMaker() for name in ("control", "kmsg", "xen")}
         self._command_since: float | None = None
+        self._began = time.monotonic()
         self._selector = selectors.DefaultSelector()
         for name, end in machine.channels.items():
             if name != "monitor":
@@ -70,8 +71,19 @@ class Session:
         self.out.finish()
         return self.facts
 
-    def send(self, data: bytes) -> None:
-        """To dom0, over the control channel."""
+    def hand_over(self, data: bytes, patience: float) -> bool:
+        """Give a restored dom0 its work; false if it does not take it."""
+        self.step = "the snapshot is restored"
+        try:
+            self._send(b"payload %d\n" % len(data) + data)
+        except OSError:
+            return False
+        until = time.monotonic() + patience
+        while not self.accepted and time.monotonic() < until and self._pump(0.1):
+            pass
+        return self.accepted
+
+    def _send(self, data: bytes) -> None:
         end = self.machine.channels["control"]
         end.setblocking(True)
         end.settimeout(60)
@@ -99,8 +111,8 @@ class Session:
 
     def _take(self, name: str, data: bytes) -> None:
         if name == "control":
-            self.out.log("control.log", data)
             for line in self._lines[name].feed(data):
+                self._note(line)
                 self._control(line)
         elif name == "dom0":
             self.out.command_output("dom0", data, alone=self.facts.guest is None)
@@ -120,6 +132,9 @@ class Session:
             self.step = rest
         elif word == "waiting":
             self.waiting = True
+        elif word == "accepted":
+            self.accepted = True
+            self.step = "dom0 has the work"
         elif word == "guest":
             self._new_guest(*rest.split())
         elif word == "ended":
@@ -138,6 +153,10 @@ class Session:
             self._command_since = time.monotonic()
         elif word == "done":
             self.facts.done = True
+
+    def _note(self, text: str) -> None:
+        """For the log: what happened when, in seconds since this conversation began."""
+        self.out.log("control.log", f"{time.monotonic() - self._began:8.2f} {text}\n".encode())
 
     def _new_guest(self, name: str, _domid: str, slot: str, nonce: str) -> None:
         if name == "guest" and self.facts.guest is not None and "guest" not in self._guests:
@@ -163,7 +182,7 @@ class Session:
                 self.out.other_line(name, "kmsg", piece.data.decode("utf-8", "replace"))
 
     def _record(self, guest: Guest, text: str) -> None:
-        self.out.log("control.log", f"[{guest.facts.name}] {text}\n".encode())
+        self._note(f"[{guest.facts.name}] {text}")
         guest.facts.record(text)
         if guest.facts is not self.facts.guest:
             return
