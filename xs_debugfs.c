@@ -2,8 +2,8 @@
 /*
  * xs_debugfs.c - what the module shows of itself: debugfs xsfront/stats.
  *
- * Names and numbers, one a line; no paths, no values, no addresses. Mode 0400. Nothing depends on it:
- * a kernel without debugfs loses the file and nothing else.
+ * Names and numbers, one a line; no paths, no values, no addresses. Mode 0400. A kernel without
+ * debugfs loses the file and nothing else.
  */
 #include <linux/debugfs.h>
 #include <linux/module.h>

@@ -52,12 +52,19 @@ static int get_state(char *buf, const struct kernel_param *param)
 	return sysfs_emit(buf, "%s\n", xs_life_name());
 }
 
+static int set_state(const char *text, const struct kernel_param *param)
+{
+	pr_err("state: read only\n");
+	return -EPERM;
+}
+
 static const struct kernel_param_ops state_ops = {
+	.set = set_state,
 	.get = get_state,
 };
 module_param_cb(state, &state_ops, NULL, 0444);
 __MODULE_PARM_TYPE(state, "charp");
-MODULE_PARM_DESC(state, "how the connection to the store is: down, live, mending or dead (read only)");
+MODULE_PARM_DESC(state, "the connection to the store: down, live, mending or dead (read only)");
 
 static int __init xsfront_init(void)
 {

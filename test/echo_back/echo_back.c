@@ -96,7 +96,7 @@ static void disconnect(struct echo_back *e)
 {
 	if (!e->page)
 		return;
-	/* The handler goes first, since it queues the work; the work may still want the interrupt. */
+	/* The handler goes first, since it queues the work, which may still want the interrupt. */
 	disable_irq(e->irq);
 	cancel_work_sync(&e->work);
 	unbind_from_irqhandler(e->irq, e);
