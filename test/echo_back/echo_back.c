@@ -88,6 +88,8 @@ static irqreturn_t on_event(int irq, void *data)
 {
 	struct echo_back *e = data;
 
+	/* The first event comes at once, while connect() does not know the number yet. */
+	e->irq = irq;
 	schedule_work(&e->work);
 	return IRQ_HANDLED;
 }
