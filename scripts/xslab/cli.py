@@ -6,14 +6,16 @@ import argparse
 import errno
 import signal
 import sys
+from typing import Callable, NoReturn
 
 from . import build as builder
 from . import packages, run
 from .packages import Store
 from .paths import BuildError, LabError, UserError, cache_dir, say, source_dir
-from .payload import Wish
+from .payload import Wish, split_added
+from .verdict import LAB_BROKE
 
-LAB_BROKE = 125
+TYPES = ["pv", "pvh", "hvm"]
 
 
 class Interrupted(Exception):
@@ -24,49 +26,141 @@ def _interrupt(number: int, _frame: object) -> None:
     raise Interrupted(number)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="lab", formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Runs a command in a real Xen guest, on any Linux machine: Xen, dom0 and guest run in QEMU.")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--cache", metavar="DIR", help="where packages, images and snapshots are kept")
-    common.add_argument("--src", metavar="DIR", help="the source tree whose modules are built")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="fetch|build|run")
+DESCRIPTION = """\
+Runs a command in a real Xen guest, on any Linux machine: a real Xen, a real dom0 and the guest run in an
+emulated computer (QEMU). Needs no Xen, no KVM and no root. All that runs in it comes from Debian packages,
+unpacked into a cache; nothing is installed on this machine.
+"""
 
-    fetch = actions.add_parser("fetch", parents=[common], help="bring the Debian packages into the cache")
-    fetch.add_argument("--type", action="append", choices=["pv", "pvh", "hvm"])
-    fetch.add_argument("--kernel", default="6.1")
+EPILOG = """\
+examples:
+  lab run -- 'uname -a; dmesg | tail'                      the module is inserted, then this runs
+  lab run --type pvh --vcpus 2 --attach none -- xenstore-ls
+  lab run --dom0 'insmod echo_back.ko; activate.sh $GUEST echo 0' -- 'sleep 2; ls /dev/xsecho0'
+  lab run --add ./myprog --quiet -- './myprog --fast' >out.txt
+
+`lab run --help` says what each option does and what the exit statuses mean. doc/lab.md tells the rest.
+"""
+
+RUN_DESCRIPTION = """\
+COMMAND runs with sh in the guest, in the directory /lab, which holds the modules (xsfront.ko and those of test/),
+the programs of test/prog/, and what --add brings. Several words are joined by spaces. busybox, Debian's xenstore-*
+and Xen's test-xenstore are at hand. Lines are prefixed with (guest), (dom0) or (xen); the lab's own go to stderr.
+"""
+
+RUN_EPILOG = """\
+exit status:
+  COMMAND's own; if that is 0, the dom0 command's.
+  2    wrong use, or the modules do not compile
+  122  insmod of xsfront.ko failed, COMMAND was not run
+  123  the guest crashed (a panic; also an oops or a warning: guests run with oops=panic and panic_on_warn)
+  124  COMMAND did not end within --timeout
+  125  the lab and not the command broke; or the guest went away without a verdict
+  A pass takes two witnesses: the status on the guest's console, and the hypervisor's reason for the guest's end.
+
+dom0:
+  The --dom0 command begins when the guest has been created; $GUEST is its domid. When COMMAND ends, it is ended.
+  Without COMMAND, it drives all, and its status is the run's. It makes guests with
+    lab-guest start NAME [pv|pvh|hvm] [-- COMMAND]     (other types than --type: pv and pvh; hvm wants --type hvm)
+    lab-guest wait NAME | destroy NAME | id NAME | log NAME
+  wait gives the status of the guest's command, 123 if it crashed, 125 if it went without a verdict.
+
+snapshots:
+  The first run of a configuration boots dom0 and a guest and saves both; later runs restore that in a second and give
+  the guest its work. With --dom0-before or without COMMAND only dom0 is restored, and guests are made afresh.
+  --cold boots all afresh; --icount does so always, so that the same run takes the same (counted) time.
+
+logs:
+  build/lab/last/: guest.out (COMMAND's output alone), guest.console (all), dom0.out, dom0.console, dom0.kmsg, xen.log,
+  control.log (what happened when), qemu.log. The last 20 runs are kept.
+
+environment: XSFRONT_CACHE, XSFRONT_BUILD, XSFRONT_SRC (other places), XSFRONT_SNAPSHOT_MB (how much snapshots may take,
+  3000), XSFRONT_MIRROR and XSFRONT_MIRROR_SECURITY (Debian archives, if apt's own sources name none).
+"""
+
+
+def _count(least: int, most: int) -> Callable[[str], int]:
+    """An argparse type: a whole number within bounds."""
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return number
+    return read
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds")
+    return seconds
+
+
+class _Parser(argparse.ArgumentParser):
+    """A wrong use gets one line, not the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    top = _Parser(prog="lab", formatter_class=argparse.RawDescriptionHelpFormatter, description=DESCRIPTION,
+                  epilog=EPILOG)
+    common = _Parser(add_help=False)
+    common.add_argument("--cache", metavar="DIR", help="where packages, images and snapshots are kept (default .cache)")
+    common.add_argument("--src", metavar="DIR", help="the source tree whose modules are built (default: this one)")
+    common.add_argument("--kernel", default="6.1", choices=sorted(packages.KERNELS), help="the kernel of dom0 and guest")
+    actions = top.add_subparsers(dest="action", required=True, metavar="fetch|build|run")
+
+    fetch = actions.add_parser("fetch", parents=[common], help="bring the Debian packages into the cache",
+                               description="Brings the Debian packages into the cache, once; `lab run` does so by itself.")
+    fetch.add_argument("--type", action="append", choices=TYPES, help="only what this guest type needs (default: all)")
     fetch.set_defaults(call=_fetch)
 
-    build = actions.add_parser("build", parents=[common], help="build the modules for the lab's kernel")
-    build.add_argument("--kernel", default="6.1")
+    build = actions.add_parser("build", parents=[common], help="build the modules for the lab's kernel",
+                               description="Builds the modules against the fetched headers and prints where they are; "
+                                           "`lab run` does so by itself.")
     build.set_defaults(call=_build)
 
-    do = actions.add_parser("run", parents=[common], help="run a command in a guest")
-    do.add_argument("--type", default="pv", choices=["pv", "pvh", "hvm"])
-    do.add_argument("--attach", default="own", choices=["own", "share", "none"])
-    do.add_argument("--no-insmod", action="store_true")
-    do.add_argument("--modparam", action="append", default=[], metavar="NAME=VALUE")
-    do.add_argument("--store", default="xenstored", choices=["xenstored", "oxenstored"])
-    do.add_argument("--kernel", default="6.1")
-    do.add_argument("--vcpus", type=int, default=1)
-    do.add_argument("--memory", type=int, default=128, metavar="MB")
-    do.add_argument("--cmdline", default="", metavar="TEXT")
-    do.add_argument("--guest-conf", action="append", default=[], metavar="LINE")
-    do.add_argument("--add", action="append", default=[], metavar="[NAME=]FILE")
-    do.add_argument("--dom0", metavar="COMMAND")
-    do.add_argument("--dom0-before", metavar="COMMAND")
-    do.add_argument("--dom0-add", action="append", default=[], metavar="[NAME=]FILE")
-    do.add_argument("--icount", action="store_true")
-    do.add_argument("--timeout", type=float, default=120, metavar="SECONDS")
-    do.add_argument("--cold", action="store_true")
-    do.add_argument("--quiet", "-q", action="store_true")
-    do.add_argument("--verbose", "-v", action="store_true")
-    do.add_argument("--events", metavar="FILE")
-    do.add_argument("--logs", action="store_true")
-    do.add_argument("command", nargs="*", metavar="COMMAND")
+    do = actions.add_parser("run", parents=[common], help="run a command in a guest",
+                            formatter_class=argparse.RawDescriptionHelpFormatter,
+                            usage="lab run [options] -- COMMAND", description=RUN_DESCRIPTION, epilog=RUN_EPILOG)
+    guest = do.add_argument_group("the guest")
+    guest.add_argument("--type", default="pv", choices=TYPES, help="how Xen runs it (default pv)")
+    guest.add_argument("--attach", default="own", choices=["own", "share", "none"],
+                       help="own: the kernel's xenbus is kept down and xsfront.ko inserted (default); share: a stock guest, "
+                            "xsfront.ko inserted; none: a stock guest, xsfront.ko at hand")
+    guest.add_argument("--no-insmod", action="store_true", help="do not insert xsfront.ko")
+    guest.add_argument("--modparam", action="append", default=[], metavar="NAME=VALUE", help="a parameter for xsfront.ko")
+    guest.add_argument("--vcpus", type=_count(1, 8), default=1, metavar="N", help="virtual CPUs (default 1)")
+    guest.add_argument("--memory", type=_count(96, 2048), default=128, metavar="MB", help="memory (default 128)")
+    guest.add_argument("--cmdline", default="", metavar="TEXT", help="more for its kernel command line")
+    guest.add_argument("--guest-conf", action="append", default=[], metavar="LINE", help="a line more in its xl config")
+    guest.add_argument("--add", action="append", default=[], metavar="[NAME=]FILE",
+                       help="a file or folder for its working directory; programs bring the libraries they need")
+    dom0 = do.add_argument_group("dom0")
+    dom0.add_argument("--dom0", metavar="COMMAND", help="runs in dom0 beside the guest's command")
+    dom0.add_argument("--dom0-before", metavar="COMMAND", help="runs in dom0 before the guest is made")
+    dom0.add_argument("--dom0-add", action="append", default=[], metavar="[NAME=]FILE", help="like --add, for dom0")
+    dom0.add_argument("--store", default="xenstored", choices=["xenstored", "oxenstored"], help="the XenStore server")
+    how = do.add_argument_group("how")
+    how.add_argument("--timeout", type=_seconds, default=120, metavar="SECONDS",
+                     help="for COMMAND, from when the guest is about to run it (default 120); booting has its own limits")
+    how.add_argument("--icount", action="store_true", help="time counts instructions, and repeats exactly; about half as fast")
+    how.add_argument("--cold", action="store_true", help="boot afresh, use no snapshot")
+    how.add_argument("--quiet", "-q", action="store_true", help="COMMAND's own output alone, byte for byte")
+    how.add_argument("--verbose", "-v", action="store_true", help="kernels' and Xen's lines, too")
+    how.add_argument("--events", metavar="FILE", help="every line as JSON: t (seconds since the guest was made), who, kind, line")
+    how.add_argument("--logs", action="store_true", help="say where the logs are, at the end")
+    do.add_argument("command", nargs="*", metavar="COMMAND", help=argparse.SUPPRESS)
     do.set_defaults(call=_run)
-    return parser
+    return top
 
 
 def _fetch(options: argparse.Namespace) -> int:
@@ -88,6 +182,11 @@ def _build(options: argparse.Namespace) -> int:
 def _run(options: argparse.Namespace) -> int:
     if not options.command and not options.dom0:
         raise UserError("nothing to run: give a COMMAND after --, or --dom0 COMMAND")
+    for added in options.add + options.dom0_add:
+        split_added(added)  # a wrong name is told before anything is built
+    for line in [options.cmdline, *options.modparam, *options.guest_conf]:
+        if "\n" in line:
+            raise UserError(f"{line!r}: one line only")
     wish = Wish(
         type=options.type, attach=options.attach, command=" ".join(options.command) if options.command else None,
         dom0=options.dom0, before=options.dom0_before, insmod=not options.no_insmod, modparams=options.modparam,
@@ -101,7 +200,7 @@ def _run(options: argparse.Namespace) -> int:
 
 def main(arguments: list[str]) -> int:
     """The exit status of the whole program."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:

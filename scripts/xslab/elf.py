@@ -32,7 +32,7 @@ def read_needs(path: Path) -> Needs:
         raise NotElf(str(path))
     try:
         return _parse(data)
-    except (struct.error, IndexError, ValueError) as error:
+    except (struct.error, IndexError, ValueError, OverflowError, StopIteration) as error:
         raise NotElf(f"{path}: {error}") from error
 
 

@@ -102,7 +102,7 @@ class Session:
                 data = b""
             if not data:
                 self._selector.unregister(ready[name])
-                if name == "control":
+                if name == "control" and not self.facts.done:
                     self.facts.machine_ended = self.machine.how_it_ended()
                     return False
                 continue
