@@ -5,9 +5,9 @@
  *
  * Oracle. Every call ends once, or was abandoned and is never touched again (its memory is freed).
  * A call that ended well has the bytes that were meant for it. As long as the server keeps to the
- * protocol, the client does too (the server looks), the connection is never called broken, and when
- * the server stops twisting, all ends: both asleep with a call open is a lost wake-up. With a server
- * that does not keep to it, nothing hangs, and xs_conn_fail() ends all that is left.
+ * protocol, the client does too (the server looks), the connection is never called broken, and
+ * when the server stops twisting, all ends: both asleep with a call open is a lost wake-up. With a
+ * server that does not keep to it, nothing hangs, and xs_conn_fail() ends all that is left.
  */
 #include "fuzz.h"
 #include "xs_port.h"
@@ -27,6 +27,12 @@ static void between(void);
 #include "fake_server.h"
 
 #define CALLS 64u
+
+/*
+ * The highest byte of every id. No event and no leftover has it, since none may look like the reply
+ * that is sought: on real pages ids start at random.
+ */
+#define ID_BYTE 0x5b
 
 struct call {
 	struct xs_req req;
@@ -216,6 +222,7 @@ static void break_and_restart(struct input *in)
 
 static void operate(struct input *in)
 {
+	u8 event[64];
 	u32 i, n;
 
 	switch (byte(in) % 22) {
@@ -252,8 +259,13 @@ static void operate(struct input *in)
 		w.steps = byte(in) % 4;
 		break;
 	case 13:
-		fs_send(&w.s, XS_WATCH_EVENT, 0, 0, in->at,
-			(u32)(in->end - in->at) < 40 ? (u32)(in->end - in->at) : 40);
+		n = byte(in) % 64;
+		for (i = 0; i < n; i++) {
+			event[i] = byte(in);
+			if (event[i] == ID_BYTE)
+				event[i] = 0;
+		}
+		fs_send(&w.s, XS_WATCH_EVENT, 0, 0, event, n);
 		break;
 	case 14:
 		w.s.mute = byte(in) & 1;
@@ -305,10 +317,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	w.s.twist = twist;
 	w.c = malloc(sizeof(*w.c));
 	n = byte(&in);
-	if (n) {	/* leftovers; they may hold anything but the id to come, as id and seed say */
+	seed = (seed & 0x7ffff) | ID_BYTE << 20;
+	if (n) {
 		for (i = 0; i < n; i++)
 			left[i] = byte(&in) | 0x80;
-		seed &= 0x7ffffff;
 		fs_leftover(&w.s, left, n);
 	}
 	xs_conn_init(w.c, w.s.page, seed, on_watch_event);

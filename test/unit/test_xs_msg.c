@@ -108,6 +108,7 @@ static void out_init_vectors(void **state)
 			vec[k].base = "x";
 			vec[k].len = out_inits[i].len[k];
 		}
+		memset(&out, 0xff, sizeof(out));
 		if (xs_out_init(&out, XS_WRITE, 7, vec, out_inits[i].n) != out_inits[i].err)
 			fail_msg("row %u", i);
 		if (out_inits[i].err)
@@ -186,7 +187,7 @@ static void spill_at_every_byte(void **state)
 	const u32 len = 40, total = 56;
 	u32 cut, n, hdr[4];
 	u8 *a, *b, *spill, *whole = filled(len), got[1024];
-	struct xs_vec vec[2];
+	struct xs_vec vec[3];
 	struct xs_out out, orphan;
 	struct world w;
 
@@ -198,9 +199,11 @@ static void spill_at_every_byte(void **state)
 		vec[0].base = a;
 		vec[0].len = 15;
 		vec[1].base = b;
-		vec[1].len = 25;
+		vec[1].len = 10;
+		vec[2].base = b + 10;
+		vec[2].len = 15;
 		open_at(&w, 900 + cut);
-		xs_out_init(&out, XS_WRITE, 3, vec, 2);
+		xs_out_init(&out, XS_WRITE, 3, vec, 3);
 		out.hdr.req_id = 77;
 		/* so much room and no more */
 		xs_ring_look_room(&w.tx);
@@ -432,6 +435,29 @@ static void header_only(void **state)
 		assert_int_equal(xs_in_step(&in, &w.rx), XS_IN_STARVED);
 		xs_ring_publish_take(&w.rx);
 	}
+}
+
+/* The place that was named for one message is not the next one's. */
+static void place_is_for_one_message(void **state)
+{
+	char place[8] = "12345678";
+	struct xs_in in;
+	struct world w;
+	u8 f[64];
+	u32 n;
+
+	open_at(&w, 0);
+	xs_in_init(&in);
+	n = frame(f, XS_READ, 1, 0, "abc", 3);
+	n += frame(f + n, XS_READ, 2, 0, "xyz", 3);
+	feed(&w, f, n);
+	xs_ring_look_unread(&w.rx);
+	assert_int_equal(xs_in_step(&in, &w.rx), XS_IN_HEADER);
+	xs_in_into(&in, place, sizeof(place));
+	assert_int_equal(xs_in_step(&in, &w.rx), XS_IN_MESSAGE);
+	assert_int_equal(xs_in_step(&in, &w.rx), XS_IN_HEADER);
+	assert_int_equal(xs_in_step(&in, &w.rx), XS_IN_MESSAGE);	/* nobody wanted it */
+	assert_memory_equal(place, "abc45678", 8);
 }
 
 /* In the middle of a payload its reader goes: nothing more is written there. */
@@ -697,6 +723,24 @@ static void seek_takes_a_refusal(void **state)
 	}
 }
 
+/* The longest reply that may be ends it too; one byte more is no reply. */
+static void seek_longest(void **state)
+{
+	u32 hdr[4] = { XS_ERROR, WANT_ID, 0, 4097 };
+	struct xs_in in;
+	struct world w;
+
+	open_at(&w, 0);
+	xs_in_init(&in);
+	feed(&w, hdr, 16);
+	hdr[3] = 4096;
+	feed(&w, hdr, 16);
+	xs_ring_look_unread(&w.rx);
+	assert_int_equal(xs_in_seek(&in, &w.rx, WANT_TYPE, WANT_ID), XS_IN_HEADER);
+	assert_int_equal(in.hdr.len, 4096);
+	assert_int_equal(w.rx.n, 0);
+}
+
 /* A reply without a payload ends the search as well as any. */
 static void seek_header_only(void **state)
 {
@@ -787,6 +831,20 @@ static void error_vectors(void **state)
 		assert_int_equal(xs_errno(xsd_errors[i].errstring,
 					  (u32)strlen(xsd_errors[i].errstring)),
 				 -xsd_errors[i].errnum);
+}
+
+/* Back again: each name that has a number; another errno is shown as EIO. */
+static void error_names(void **state)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++)
+		if (errors[i].err != -EREMOTEIO)
+			assert_string_equal(xs_error_name(errors[i].err), errors[i].name);
+	assert_string_equal(xs_error_name(-ERANGE), "EIO");
+	assert_string_equal(xs_error_name(-EREMOTEIO), "EIO");
+	assert_string_equal(xs_error_name(0), "EIO");
+	assert_string_equal(xs_error_name(ENOENT), "EIO");
 }
 
 static const struct {
@@ -974,13 +1032,16 @@ int main(void)
 		cmocka_unit_test(every_three_way_split),
 		cmocka_unit_test(big_message_in),
 		cmocka_unit_test(header_only),
+		cmocka_unit_test(place_is_for_one_message),
 		cmocka_unit_test(place_taken_back),
 		cmocka_unit_test(length_vectors),
 		cmocka_unit_test(seek_over_leftovers),
 		cmocka_unit_test(seek_takes_a_refusal),
+		cmocka_unit_test(seek_longest),
 		cmocka_unit_test(seek_header_only),
 		cmocka_unit_test(string_list_vectors),
 		cmocka_unit_test(error_vectors),
+		cmocka_unit_test(error_names),
 		cmocka_unit_test(number_vectors),
 		cmocka_unit_test(path_vectors),
 		cmocka_unit_test(path_characters),

@@ -306,6 +306,35 @@ static void publish_once(void **state)
 	shut(&w);
 }
 
+/* Several moves after one look: together no more than it found. */
+static void moves_add_up(void **state)
+{
+	struct world w;
+	u8 *b = bytes(1024, 0);
+
+	open_at(&w, 50, 50);
+	xs_ring_look_room(&w.tx);
+	assert_int_equal(xs_ring_put(&w.tx, b, 1000), 1000);
+	assert_int_equal(xs_ring_put(&w.tx, b, 100), 24);
+	assert_int_equal(xs_ring_put(&w.tx, b, 1), 0);
+	assert_true(xs_ring_publish_put(&w.tx));
+	assert_int_equal(xs_ring_look_room(&w.tx), 0);
+	xs_ring_look_unread(&w.rx);
+	assert_int_equal(xs_ring_take(&w.rx, b, 1000), 1000);
+	assert_int_equal(xs_ring_take(&w.rx, b, 100), 24);
+	assert_int_equal(xs_ring_take(&w.rx, b, 1), 0);
+	assert_true(xs_ring_publish_take(&w.rx));
+	assert_false(xs_ring_publish_take(&w.rx));	/* said once */
+	xs_ring_look_room(&w.tx);
+	xs_ring_put(&w.tx, b, 10);
+	xs_ring_publish_put(&w.tx);
+	xs_ring_look_unread(&w.rx);
+	xs_ring_take(&w.rx, b, 10);
+	assert_false(xs_ring_publish_take(&w.rx));	/* it was full once, but not now */
+	free(b);
+	shut(&w);
+}
+
 static void take_to_nowhere(void **state)
 {
 	struct world w;
@@ -438,6 +467,7 @@ int main(void)
 		cmocka_unit_test(touches_only_its_own),
 		cmocka_unit_test(streams),
 		cmocka_unit_test(publish_once),
+		cmocka_unit_test(moves_add_up),
 		cmocka_unit_test(take_to_nowhere),
 		cmocka_unit_test(scribbled_own_index),
 		cmocka_unit_test(peer_word_is_read_once),
