@@ -146,15 +146,17 @@ static struct xs_source *source_get(const char *path, const char *depth)
 	return source;
 }
 
+/* Any context: a renewed watch lets go of its source in done(). */
 static void source_put(struct xs_source *source)
 {
+	unsigned long irq;
 	bool last;
 
-	spin_lock_irq(&xs_watch_lock);
+	spin_lock_irqsave(&xs_watch_lock, irq);
 	last = --source->users == 0;
 	if (last)
 		list_del(&source->link);
-	spin_unlock_irq(&xs_watch_lock);
+	spin_unlock_irqrestore(&xs_watch_lock, irq);
 	if (last)
 		kfree(source);
 }
