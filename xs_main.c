@@ -15,6 +15,7 @@
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/string.h>
 #include "xs_client.h"
 #include "xs_debugfs.h"
 #include "xs_dev.h"
@@ -31,8 +32,9 @@ static int set_timeout(const char *text, const struct kernel_param *param)
 	unsigned int value;
 
 	if (kstrtouint(text, 0, &value) || value < 1 || value > TIMEOUT_MAX) {
-		pr_err("timeout: '%s' is not a number of seconds from 1 to %u\n",
-		       text, TIMEOUT_MAX);
+		/* What is written to the file in /sys ends with a newline. */
+		pr_err("timeout: '%.*s' is not a number of seconds from 1 to %u\n",
+		       (int)strcspn(text, "\n"), text, TIMEOUT_MAX);
 		return -EINVAL;
 	}
 	WRITE_ONCE(xs_timeout, value);
