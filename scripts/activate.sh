@@ -63,7 +63,10 @@ while [ $# -gt 0 ]; do
 	--key)
 		[ $# -ge 2 ] || die 2 "--key wants NAME=VALUE"
 		case $2 in
-		[a-zA-Z]*=*) keys="$keys $2" ;;
+		[a-zA-Z]*=*)
+			keys="$keys$2
+"
+			;;
 		*) die 2 "'$2' is not NAME=VALUE" ;;
 		esac
 		shift
@@ -80,7 +83,9 @@ esac
 number "$3" || die 2 "'$3' is no device number"
 xenstore-exists / || die 1 "the store does not answer"
 guest=$(domid_of "$1") || die 1 "there is no guest '$1'"
-xenstore-exists "/local/domain/$guest" || die 1 "there is no guest with domid $guest"
+# What a guest that has gone left in the store can be removed by its domid.
+[ -n "$remove" ] || xenstore-exists "/local/domain/$guest" ||
+	die 1 "there is no guest with domid $guest"
 self=$(xenstore-read domid 2>/dev/null) || self=0
 
 front=/local/domain/$guest/device/$2/$3
@@ -122,8 +127,9 @@ if [ -n "$remove" ]; then
 			;;
 		esac
 	fi
-	xenstore-rm "$front"
-	xenstore-rm "$back"
+	for dir in "$front" "$back"; do
+		! xenstore-exists "$dir" || xenstore-rm "$dir"
+	done
 	exit 0
 fi
 
@@ -134,7 +140,7 @@ xenstore-chmod "$front" "n$guest" "r$self"
 xenstore-chmod "$back" "n$self" "r$guest"
 xenstore-write "$back/frontend" "$front" "$back/frontend-id" "$guest" \
 	"$back/online" 1
-for pair in $keys; do
+printf '%s' "$keys" | while IFS= read -r pair; do
 	xenstore-write "$back/${pair%%=*}" "${pair#*=}"
 done
 xenstore-write "$front/backend-id" "$self" "$front/state" 1 "$front/backend" "$back"
