@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-2.0
+# lab: --type pv
+# timeout: 60
+#
+# bad-input.sh - what a guest's own programs may do wrong: bad pointers and lengths at /dev/xsecho0, bad
+# values for the module's parameter, a second insmod, rmmod of a device in use.
+# shellcheck source-path=SCRIPTDIR
+. ./lib.sh
+
+timeout=/sys/module/xsfront/parameters/timeout
+dev=/dev/xsecho0
+
+ok "the device comes" wait_for 30 test -c $dev
+tap ./echo_io bad $dev
+fails "the device is not for others than its owner" 1 setpriv --reuid 65534 head -c0 $dev
+
+mark
+for value in 0 abc -1 3601 ''; do
+	ok "timeout '$value' is refused" sh -c "! echo '$value' >$timeout"
+	is "and stays as it was" "$(cat $timeout)" 30
+	ok "the log says why" dmesg_has \
+		"^xsfront: timeout: '$value' is not a number of seconds from 1 to 3600$"
+done
+ok "timeout 7 is taken" sh -c "echo 7 >$timeout"
+is "and is there" "$(cat $timeout)" 7
+
+fails "a second insmod is EEXIST" 17 ./load xsfront.ko
+exec 3<>$dev
+fails "rmmod while the device is open is refused" 1 rmmod xsfront
+exec 3>&-
+tap ./echo_io stream $dev 10000
+ok "dom0 has ended" await dom0-ended
+ok "rmmod when it is closed" rmmod xsfront
+plan
