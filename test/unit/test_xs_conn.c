@@ -162,6 +162,10 @@ static struct call *call_raw(u32 type, const void *payload, u32 len, u32 cap)
 	struct xs_vec vec[2];
 
 	assert_non_null(c);
+	/* what the connection has to set itself is anything at first */
+	memset(&c->req, 0xa5, sizeof(c->req));
+	c->req.raw = false;
+	c->req.deadline = 0;
 	c->payload = malloc(len ? len : 1);
 	memcpy(c->payload, payload, len);
 	vec[0].base = c->payload;
@@ -173,7 +177,6 @@ static struct call *call_raw(u32 type, const void *payload, u32 len, u32 cap)
 	c->req.reply = c->reply;
 	c->req.cap = cap;
 	c->req.done = on_done;
-	c->req.result = 12345;
 	return c;
 }
 
@@ -985,6 +988,36 @@ static void reply_vectors(void **state)
 	end(w);
 }
 
+/* An error name of any length fills its place and not what stands behind it. */
+static void long_error_byte_by_byte(void **state)
+{
+	struct world *w = world();
+	struct call *c = call(XS_READ, "x", 4);
+	char name[4096];
+
+	memset(name, 'E', sizeof(name));
+	w->s.twist = twist_one;
+	the_twist = FS_MUTE;
+	queue(w, c);
+	settle(w);
+	fs_send(&w->s, XS_ERROR, c->req.out.hdr.req_id, 0, name, sizeof(name));
+	w->s.chunk = 1;
+	w->s.event = true;
+	while (!c->dones) {
+		assert_int_equal(c->req.state, XS_REQ_SENT);
+		assert_int_equal(c->req.slot, 0);
+		assert_true(fs_step(&w->s));
+		if (xs_conn_pump(w->c) & XS_PUMP_SIGNAL)
+			fs_signal(&w->s);
+	}
+	assert_int_equal(c->req.result, -EREMOTEIO);
+	assert_int_equal(strlen(c->req.error), XS_ERROR_MAX - 1);
+	assert_int_equal(c->req.len, sizeof(name));
+	free_call(c);
+	still_works(w);
+	end(w);
+}
+
 /* ---- watch events ------------------------------------------------------------------------ */
 
 static const struct {
@@ -1146,6 +1179,24 @@ static void seek_at_attach(void **state)
 	n += put_frame(b + n, XS_ERROR, 0x10, 7);
 	seek_with(b, n, 0, false);
 	seek_with(b, n - 9, 1, false);
+}
+
+/* What is queued after the search has begun waits behind it. */
+static void seek_then_queue(void **state)
+{
+	struct world *w = world();
+	struct call *reset = call(XS_TYPE_RESET_WATCHES, "", 8), *c = call_pattern(9, 9);
+
+	xs_conn_seek(w->c, &reset->req);
+	queue(w, c);
+	assert_int_equal(settle(w), 0);
+	check_ok(reset);
+	check_pattern(c);
+	assert_true(reset->order < c->order);
+	free_call(reset);
+	free_call(c);
+	still_works(w);
+	end(w);
 }
 
 /* A half header of leftovers is nothing that one could rest on. */
@@ -1426,6 +1477,47 @@ static void restart_in_mid_message(void **state)
 		free_call(reset);
 		still_works(w);
 		end(w);
+	}
+}
+
+/* The server gives a fresh connection while half a message is taken, and while one seeks. */
+static void fresh_at_any_moment(void **state)
+{
+	struct call *c;
+	struct world *w;
+	u32 cut, seek;
+
+	for (seek = 0; seek < 2; seek++) {
+		for (cut = 1; cut < 30; cut++) {
+			w = world_at(cut, cut, cut);
+			w->s.page->server_features = XS_FEATURE_RECONNECT;
+			w->s.chunk = 1;
+			if (seek) {
+				fs_leftover(&w->s, "leftovers of somebody, thirty-two", cut);
+				c = call(XS_TYPE_RESET_WATCHES, "", 8);
+				xs_conn_seek(w->c, &c->req);
+				xs_conn_pump(w->c);
+			} else {
+				c = call_pattern(100, cut);
+				queue(w, c);
+				while (w->c->in.have != cut) {
+					if (xs_conn_pump(w->c) & XS_PUMP_SIGNAL)
+						fs_signal(&w->s);
+					if (w->c->in.have != cut)
+						fs_step(&w->s);
+				}
+			}
+			xs_conn_break(w->c, -ECONNRESET);
+			assert_int_equal(c->req.result, -ECONNRESET);
+			poison(c);
+			xs_conn_ask_reconnect(w->c);
+			fs_signal(&w->s);
+			fs_run(&w->s);
+			assert_true(xs_conn_reconnected(w->c));
+			xs_conn_restart(w->c, true);
+			still_works(w);
+			end(w);
+		}
 	}
 }
 
@@ -1910,10 +2002,12 @@ int main(void)
 		cmocka_unit_test(answer_before_the_question),
 		cmocka_unit_test(foreign_ids),
 		cmocka_unit_test(reply_vectors),
+		cmocka_unit_test(long_error_byte_by_byte),
 		cmocka_unit_test(event_vectors),
 		cmocka_unit_test(biggest_event),
 		cmocka_unit_test(flood_of_events),
 		cmocka_unit_test(seek_at_attach),
+		cmocka_unit_test(seek_then_queue),
 		cmocka_unit_test(seeking_is_not_idle),
 		cmocka_unit_test(fail_ends_all),
 		cmocka_unit_test(fail_with_orphan),
@@ -1922,6 +2016,7 @@ int main(void)
 		cmocka_unit_test(restart_after_reconnection),
 		cmocka_unit_test(restart_in_place),
 		cmocka_unit_test(restart_in_mid_message),
+		cmocka_unit_test(fresh_at_any_moment),
 		cmocka_unit_test(sane_vectors),
 		cmocka_unit_test(deadlines),
 		cmocka_unit_test(bad_index_at_every_point),
