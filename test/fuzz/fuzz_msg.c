@@ -24,7 +24,7 @@ static void open_at(struct ring *r, u32 at)
 /* The stream in pieces against the stream as a whole. */
 static void parse(struct input *in)
 {
-	u32 at = word(in), by = 1 + byte(in), cap = byte(in) * 20u, pos = 0, n, len, len_all, msg = 0;
+	u32 at = word(in), by = 1 + byte(in), cap = byte(in) * 20u, pos = 0, n, len, len_all;
 	int step, broken = 0, seek = byte(in) & 1, told = 0;
 	u32 left = (u32)(in->end - in->at);
 	const u8 *s = in->at;
@@ -67,7 +67,6 @@ static void parse(struct input *in)
 				CHECK(!memcmp(place, s + pos + 16, n));
 				pos += 16 + len;
 				told = 0;
-				msg++;
 			}
 		} while (step > XS_IN_STARVED);
 		if (!broken)
@@ -87,8 +86,8 @@ static void parse(struct input *in)
 /* Any three pieces, any pace, spilled at any byte: the bytes that arrive are header and pieces. */
 static void send(struct input *in)
 {
-	u32 lens[3], total = 0, nvec = byte(in) % 5, at = word(in), spill_at = word(in) % 4200, i, n;
-	u32 by = 1 + byte(in) * 4u, got = 0;
+	u32 lens[3], total = 0, nvec = byte(in) % 5, at = word(in), i, n;
+	u32 spill_at = word(in) % 4200, by = 1 + byte(in) * 4u, got = 0;
 	char *base[4] = { NULL }, *whole, *arrived, *spill = NULL;
 	struct xs_vec vec[4] = { { NULL, 0 } };
 	struct xs_out out;

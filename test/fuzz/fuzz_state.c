@@ -59,8 +59,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		case XENBUS_RELEASE:
 		case XENBUS_RESTART:
 			if (op != 253)
-				CHECK(back == XenbusStateUnknown || back == XenbusStateInitialising ||
-				      back == XenbusStateInitWait || back == XenbusStateClosed);
+				CHECK(back == XenbusStateUnknown || back == XenbusStateClosed ||
+				      back == XenbusStateInitialising ||
+				      back == XenbusStateInitWait);
 			else
 				CHECK(!granted);
 			granted = used = 0;
