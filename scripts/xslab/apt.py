@@ -6,6 +6,7 @@ mirror is the one that the machine's own apt uses.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -134,7 +135,11 @@ class PrivateApt:
 
 def unpack(deb: Path, target: Path) -> None:
     """Unpack a package's files below `target`."""
-    done = subprocess.run(["dpkg-deb", "-x", str(deb), str(target)], capture_output=True, text=True)
+    done = subprocess.run(["dpkg-deb", "-x", str(deb), str(target)], capture_output=True, text=True,
+                          env={**os.environ, "LC_ALL": "C"})
     if done.returncode:
+        if os.strerror(errno.ENOSPC) in done.stderr:
+            raise OSError(errno.ENOSPC, "", str(target))
         deb.unlink(missing_ok=True)  # a damaged file must not be taken for a good one next time
-        raise LabError(f"cannot unpack {deb.name}: {done.stderr.strip()}")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[0]
+        raise LabError(f"cannot unpack {deb.name}: {reason}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -83,8 +84,7 @@ def prepare(store: Store, kernel_name: str, hvm: bool) -> Images:
 def _forget_old(newest: Path, prefix: str) -> None:
     """Images of earlier versions of the lab; a lab that runs right now has its file open."""
     for path in newest.parent.iterdir():
-        stale = path.is_dir() and path.name.startswith(prefix) and path != newest
-        if stale and len(path.name) == len(newest.name):
+        if re.fullmatch(re.escape(prefix) + "[0-9a-f]{16}", path.name) and path != newest:
             shutil.rmtree(path, ignore_errors=True)
 
 

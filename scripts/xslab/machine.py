@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .images import Images
-from .paths import LabError, say
+from .paths import LabError, SnapshotError, say
 from .payload import CONSOLES
 
 QEMU = "qemu-system-x86_64"
@@ -158,10 +158,10 @@ class Monitor:
         while b"\n" not in self._text:
             try:
                 more = self._end.recv(65536)
-            except TimeoutError as error:
-                raise LabError("QEMU's monitor does not answer") from error
+            except OSError as error:
+                raise SnapshotError(f"QEMU's monitor does not answer ({error})") from error
             if not more:
-                raise LabError("QEMU's monitor is closed")
+                raise SnapshotError("QEMU's monitor is closed")
             self._text += more
         line, self._text = self._text.split(b"\n", 1)
         return json.loads(line)
@@ -174,13 +174,16 @@ class Monitor:
 
     def call(self, command: str, **arguments: object) -> dict:
         request = {"execute": command, "arguments": {k.replace("_", "-"): v for k, v in arguments.items()}}
-        self._end.sendall(json.dumps(request).encode() + b"\n")
+        try:
+            self._end.sendall(json.dumps(request).encode() + b"\n")
+        except OSError as error:
+            raise SnapshotError(f"QEMU's monitor is gone ({error.strerror})") from error
         return self._answer(command)
 
     def _answer(self, command: str) -> dict:
         while True:
             answer = self._receive()
             if "error" in answer:
-                raise LabError(f"QEMU: {command}: {answer['error'].get('desc', answer['error'])}")
+                raise SnapshotError(f"QEMU: {command}: {answer['error'].get('desc', answer['error'])}")
             if "return" in answer:
                 return answer["return"]

@@ -6,8 +6,8 @@ comes as a tar archive over the control channel.
 
 from __future__ import annotations
 
-import base64
-import gzip
+import hashlib
+import lzma
 import shlex
 import time
 from dataclasses import dataclass, field
@@ -109,6 +109,16 @@ def guest_tree(wish: Wish, store: Store, built: dict[str, Path], present: set[st
     return tree
 
 
+def for_console(archive: bytes) -> bytes:
+    """What is written to a waiting guest's console: a line with length and sum, then the packed archive.
+
+    The console is slow, so it is packed hard; and to it a byte 0x0f is the SysRq key, and two of them are one such byte.
+    """
+    packed = lzma.compress(archive, check=lzma.CHECK_CRC32, preset=6)
+    head = f"{len(packed)} {hashlib.md5(packed, usedforsecurity=False).hexdigest()}\n"
+    return head.encode() + packed.replace(b"\x0f", b"\x0f\x0f")
+
+
 def stage_tree(wish: Wish, waiting_guest: bool) -> FileTree:
     """What dom0 needs to come to the point where a snapshot is taken: no work yet."""
     tree = FileTree()
@@ -145,6 +155,5 @@ def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], nonce: str, pres
     if warm and wish.command is not None:
         guest.add("lab/.run/env", environment)
         guest.add("lab/.run/command", wish.command + "\n")
-        # As base64, because the console takes a byte 0x0f for the SysRq key.
-        tree.add("images/guest-payload.b64", base64.b64encode(gzip.compress(guest.tar(), 6, mtime=0)))
+        tree.add("images/guest-payload.console", for_console(guest.tar()))
     return tree

@@ -101,14 +101,15 @@ class Runner:
         if waiting_guest:
             config = [wish.type, str(wish.memory), str(wish.vcpus), wish.guest_cmdline(waiting=True), *wish.guest_conf]
         place = snapshot.place(self.store.cache, self.shape, self.image.key, self.qemu, config)
-        for _ in range(2):
-            try:
+        try:
+            for _ in range(2):
                 if not place.exists():
                     self._make(place, waiting_guest)
-                return self._from(place)
-            except SnapshotError as error:
-                say(f"{error}; making it anew")
-                place.forget()
+                facts = self._from(place)
+                if facts:
+                    return facts
+        except SnapshotError as error:
+            say(str(error))
         say("no snapshot can be had; booting afresh")
         return None
 
@@ -130,13 +131,19 @@ class Runner:
                 snapshot.save(vm, place, " ".join([self.wish.type, self.wish.store]))
             snapshot.make_room(self.store.cache, place)
 
-    def _from(self, place: snapshot.Snapshot) -> RunFacts:
+    def _from(self, place: snapshot.Snapshot) -> RunFacts | None:
+        """A run from a snapshot; None if that was of no use, and then it is gone."""
         work = self._work(warm=True).tar()
         with machine.Machine(self.shape, self.where / "qemu.log") as vm:
-            snapshot.restore(vm, place)
-            session = self._session(vm)
-            if not session.hand_over(work, PATIENCE):
-                raise SnapshotError("the snapshot does not come to life")
+            try:
+                snapshot.restore(vm, place)
+                session = self._session(vm)
+                if not session.hand_over(work, PATIENCE):
+                    raise SnapshotError("the snapshot does not come to life")
+            except SnapshotError as error:
+                say(f"{error}; making it anew")
+                place.forget()
+                return None
             facts = session.run()
             self.step = session.step
             return facts

@@ -2,7 +2,9 @@
 """Tests of the lab that need no QEMU: options, archives, libraries, the console's records, sessions, verdicts."""
 
 import contextlib
+import hashlib
 import io
+import lzma
 import os
 import socket
 import struct
@@ -75,6 +77,16 @@ class CommandLines(unittest.TestCase):
         text = payload._environment(wish, "n", False) + 'printf "%s|%s" "$MODPARAMS" "$GUEST_CMDLINE"'
         got = subprocess.run(["sh", "-c", text], capture_output=True, text=True).stdout
         self.assertEqual(got, f"a='x y' b=\"$HOME\"|{wish.guest_cmdline()}")
+
+
+class ForTheConsole(unittest.TestCase):
+    def test_what_the_guest_gets_is_what_was_meant(self):
+        archive = os.urandom(20000)
+        head, _, rest = payload.for_console(archive).partition(b"\n")
+        self.assertNotIn(b"\x0f", rest.replace(b"\x0f\x0f", b""))
+        packed = rest.replace(b"\x0f\x0f", b"\x0f")
+        self.assertEqual(head.decode(), f"{len(packed)} {hashlib.md5(packed).hexdigest()}")
+        self.assertEqual(lzma.decompress(packed), archive)
 
 
 class Keys(unittest.TestCase):
