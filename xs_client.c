@@ -55,7 +55,7 @@ static int pump_locked(void)
 	int flags;
 
 	lockdep_assert_held(&client.lock);
-	if (client.life != XS_LIVE)
+	if (client.life != XS_LIVE && client.life != XS_PROBING)
 		return 0;
 	flags = xs_conn_pump(&client.conn);
 	if (flags < 0) {
@@ -97,6 +97,19 @@ static void on_pump_again(struct work_struct *work)
 	xs_client_pump();
 }
 
+/* The server has eaten what we sent and says nothing, or it has not even read it: which? */
+static const char *silence(void)
+{
+	unsigned long irq;
+	bool unread;
+
+	spin_lock_irqsave(&client.lock, irq);
+	unread = READ_ONCE(*client.conn.req.peer) != client.conn.req.published;
+	spin_unlock_irqrestore(&client.lock, irq);
+	return unread ? "store reads nothing: throttled or gone"
+		      : "store answers nothing: it has read the request";
+}
+
 /* Once a second is often enough: deadlines are seconds. */
 static void arm_expire(void)
 {
@@ -114,7 +127,7 @@ static void on_expire(struct work_struct *work)
 	before = client.conn.stats.expired - before;
 	spin_unlock_irq(&client.lock);
 	if (before)
-		pr_warn_ratelimited("%llu requests had no reply in time\n", before);
+		pr_warn_ratelimited("no reply to %llu requests in time: %s\n", before, silence());
 	if (more)
 		arm_expire();
 }
@@ -224,21 +237,6 @@ static void call_done(struct xs_req *req)
 	complete(&container_of(req, struct call, req)->done);
 }
 
-/* The server has eaten a request and says nothing, or it has not even read it: which? */
-static void say_timeout(u32 type)
-{
-	unsigned long irq;
-	bool unread;
-
-	spin_lock_irqsave(&client.lock, irq);
-	unread = READ_ONCE(*client.conn.req.peer) != client.conn.req.published;
-	spin_unlock_irqrestore(&client.lock, irq);
-	pr_warn_ratelimited("no reply to a request of type %u in %u s: %s\n",
-			    type, READ_ONCE(xs_timeout),
-			    unread ? "store reads nothing: throttled or gone"
-				   : "store answers nothing: it has read the request");
-}
-
 /* Leaves a request to itself. Returns false when it is done already. */
 static bool leave(struct xs_req *req, void (*orphan)(struct xs_req *))
 {
@@ -275,7 +273,8 @@ int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(s
 		return req->result;
 	if (left < 0)
 		return -EINTR;
-	say_timeout(type);
+	pr_warn_ratelimited("no reply to a request of type %u in %u s: %s\n", type,
+			    READ_ONCE(xs_timeout), silence());
 	return -ETIMEDOUT;
 }
 

@@ -18,12 +18,14 @@
  * @XS_LIVE: requests flow
  * @XS_MENDING: the ring broke, and we try to have it again; new requests wait in the queue
  * @XS_DEAD: it cannot be had; requests fail at once
+ * @XS_PROBING: dead, and one request of our own asks whether it still is; all others fail at once
  */
 enum xs_life {
 	XS_DOWN,
 	XS_LIVE,
 	XS_MENDING,
 	XS_DEAD,
+	XS_PROBING,
 };
 
 /**

@@ -43,6 +43,7 @@ const char *xs_life_name(void)
 		[XS_LIVE] = "live",
 		[XS_MENDING] = "mending",
 		[XS_DEAD] = "dead",
+		[XS_PROBING] = "dead",
 	};
 
 	return name[READ_ONCE(client.life)];
@@ -74,6 +75,11 @@ static const char *why(int err)
 void xs_life_broken(int err)
 {
 	lockdep_assert_held(&client.lock);
+	if (client.life == XS_PROBING) {	/* it is as dead as it was */
+		client.life = XS_DEAD;
+		xs_conn_break(&client.conn, -ENOTCONN);
+		return;
+	}
 	pr_err("the store's ring is broken: %s; trying to mend it\n", why(err));
 	client.life = XS_MENDING;
 	WRITE_ONCE(client.epoch, client.epoch + 1);
@@ -81,28 +87,46 @@ void xs_life_broken(int err)
 	schedule_work(&client.mend);
 }
 
-static bool reconnected(void)
+static bool life_is(enum xs_life life)
 {
-	return xs_conn_reconnected(&client.conn);
+	return READ_ONCE(client.life) == life;
 }
 
-/* Nobody else touches the page while the life is not LIVE. */
+static bool reconnected(void)
+{
+	return xs_conn_reconnected(&client.conn) || life_is(XS_DOWN);
+}
+
+/* Nobody else touches the page while the life is MENDING or DEAD. */
 static int reconnect(void)
 {
-	if (!(xs_conn_features(&client.conn) & XS_FEATURE_RECONNECT))
-		return -EOPNOTSUPP;
+	int err = 0;
+
 	xs_conn_ask_reconnect(&client.conn);
 	xs_attach_signal(&client.attach);
 	if (!wait_event_timeout(client.signalled, reconnected(), xs_client_timeout()))
 		return -ETIMEDOUT;
 	spin_lock_irq(&client.lock);
-	xs_conn_restart(&client.conn, true);
-	client.life = XS_LIVE;
+	if (client.life == XS_DOWN) {
+		err = -ENOTCONN;
+	} else {
+		xs_conn_restart(&client.conn, true);
+		client.life = XS_LIVE;
+	}
 	spin_unlock_irq(&client.lock);
-	return 0;
+	return err;
 }
 
-/* RESET_WATCHES by itself: the first request of a connection whose stream's start is not known. */
+/* Changes the life, unless it is another one than the caller thinks. */
+static void set_life(enum xs_life from, enum xs_life to)
+{
+	spin_lock_irq(&client.lock);
+	if (client.life == from)
+		client.life = to;
+	spin_unlock_irq(&client.lock);
+}
+
+/* RESET_WATCHES by itself: the first request of a stream whose start is not known. */
 struct probe {
 	struct xs_req req;
 	struct completion done;
@@ -117,8 +141,9 @@ static void probe_done(struct xs_req *req)
 /*
  * Sends a RESET_WATCHES ahead of all that waits, and waits for its reply. Nothing else goes out
  * meanwhile (xs_conn_seek()). The predecessor's watches, or our own old ones, are gone after it.
+ * @meanwhile is the life until then: LIVE lets others queue behind it, PROBING refuses them.
  */
-static int seek(void)
+static int seek(enum xs_life meanwhile)
 {
 	const struct xs_vec empty = { "", 1 };
 	struct probe probe = { .req = { .done = probe_done } };
@@ -129,10 +154,10 @@ static int seek(void)
 	probe.req.cap = sizeof(probe.ok);
 	xs_out_init(&probe.req.out, XS_TYPE_RESET_WATCHES, 0, &empty, 1);
 	spin_lock_irq(&client.lock);
-	if (xs_conn_sane(&client.conn)) {
+	if (client.life != XS_DOWN && xs_conn_sane(&client.conn)) {
 		xs_conn_restart(&client.conn, false);
 		xs_conn_seek(&client.conn, &probe.req);
-		client.life = XS_LIVE;
+		client.life = meanwhile;
 	} else {
 		err = -EIO;
 	}
@@ -141,20 +166,23 @@ static int seek(void)
 		return err;
 	xs_client_pump();
 	err = xs_client_wait(&probe.req, &probe.done, NULL);
-	if (err != -ENOSYS)
-		return err;
-	pr_notice("the store cannot drop old watches; their events will be ignored\n");
-	return 0;
+	if (err == -ENOSYS) {
+		pr_notice("the store cannot drop old watches; their events will be ignored\n");
+		err = 0;
+	}
+	if (!err)
+		set_life(meanwhile, XS_LIVE);
+	return err;
 }
 
-/* Nothing has helped. */
-static void die(int err)
+/* The ring cannot be had, now. It is looked at again in a while. */
+static void be_dead(void)
 {
 	spin_lock_irq(&client.lock);
-	client.life = XS_DEAD;
+	if (client.life != XS_DOWN)
+		client.life = XS_DEAD;
 	xs_conn_fail(&client.conn, -ENOTCONN);
 	spin_unlock_irq(&client.lock);
-	pr_err("the store's ring is dead: error %d; requests fail until it comes back\n", err);
 	schedule_delayed_work(&client.revive, REVIVE_SECONDS * HZ);
 }
 
@@ -165,9 +193,12 @@ static void be_live_again(const char *how)
 	xs_client_kick();
 }
 
-static bool life_is(enum xs_life life)
+/* The way that the server offers. Returns 0 or a negative errno. */
+static int try_again(enum xs_life meanwhile)
 {
-	return READ_ONCE(client.life) == life;
+	if (xs_conn_features(&client.conn) & XS_FEATURE_RECONNECT)
+		return reconnect();
+	return seek(meanwhile);
 }
 
 static void on_mend(struct work_struct *work)
@@ -176,38 +207,24 @@ static void on_mend(struct work_struct *work)
 
 	if (!life_is(XS_MENDING))
 		return;
-	err = reconnect();
+	err = try_again(XS_LIVE);
 	if (!err) {
-		be_live_again("the server has reconnected us");
+		be_live_again("mended");
 		return;
 	}
-	if (err == -EOPNOTSUPP)
-		err = seek();
-	if (!err)
-		be_live_again("the stream is in step again");
-	else
-		die(err);
+	be_dead();
+	pr_err("the store's ring is dead: error %d; requests fail until it comes back\n", err);
 }
 
 /* A dead ring: is it well again? Silent while it is not. */
 static void on_revive(struct work_struct *work)
 {
-	bool sane;
-
 	if (!life_is(XS_DEAD))
 		return;
-	spin_lock_irq(&client.lock);
-	sane = xs_conn_sane(&client.conn);
-	spin_unlock_irq(&client.lock);
-	if (sane && !seek()) {
+	if (try_again(XS_PROBING))
+		be_dead();
+	else
 		be_live_again("it has come back by itself");
-		return;
-	}
-	spin_lock_irq(&client.lock);
-	client.life = XS_DEAD;
-	xs_conn_fail(&client.conn, -ENOTCONN);
-	spin_unlock_irq(&client.lock);
-	schedule_delayed_work(&client.revive, REVIVE_SECONDS * HZ);
 }
 
 /* ---- start and stop --------------------------------------------------------------------- */
@@ -231,7 +248,7 @@ static void on_event(struct xs_conn *conn, const char *path, const char *token)
 /* The first words with the store. A predecessor may have left bytes unread, and watches. */
 static int first_words(void)
 {
-	int err = seek();
+	int err = seek(XS_LIVE);
 
 	if (err == -EIO)
 		pr_err("the store's ring is broken: %s; a predecessor may have left it so\n",
@@ -249,14 +266,12 @@ static void stop_listening(void)
 	xs_attach_deafen(&client.attach, &client);
 	spin_lock_irq(&client.lock);
 	client.life = XS_DOWN;
+	xs_conn_fail(&client.conn, -ENOTCONN);	/* what is owed will not be paid any more */
 	spin_unlock_irq(&client.lock);
 	wake_up_all(&client.signalled);
 	cancel_work_sync(&client.mend);
 	cancel_delayed_work_sync(&client.revive);
 	xs_client_stop_work();
-	spin_lock_irq(&client.lock);
-	xs_conn_fail(&client.conn, -ENOTCONN);	/* what is owed will not be paid any more */
-	spin_unlock_irq(&client.lock);
 }
 
 /**
