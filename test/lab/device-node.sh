@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv
 # lab: --type pvh --store oxenstored
-# lab: --type pv --vcpus 2
+# lab: --type pv --store oxenstored --vcpus 2
+# lab: --type pvh
 # timeout: 240
 #
 # device-node.sh - /dev/xen/xenbus of the module: the stock tools on it, and raw frames.

@@ -483,6 +483,21 @@ static void t_shared(void)
 	close(b);
 }
 
+/* Kernel memory in small pieces, in kB. */
+static long slab(void)
+{
+	char line[128];
+	FILE *file = fopen("/proc/meminfo", "r");
+	long kb = -1;
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "Slab: %ld", &kb) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return kb;
+}
+
 static bool settled(const char *name, long want)
 {
 	int tries;
@@ -527,7 +542,7 @@ static void watch_and_die(int fd)
 
 static void t_rogue(void)
 {
-	long files = stat_of("device_files"), watches = stat_of("watches"), lost;
+	long files = stat_of("device_files"), watches = stat_of("watches"), lost, before = slab();
 	int rogue = node_open(0), fd = node_open(0), i;
 	char path[64];
 	struct frame f;
@@ -554,6 +569,8 @@ static void t_rogue(void)
 	check(settled("device_files", files), "nothing is left of them: %ld files",
 	      stat_of("device_files"));
 	check(settled("watches", watches), "%ld watches", stat_of("watches"));
+	check(slab() - before < 1024, "memory came back: %ld kB of slab before, %ld after", before,
+	      slab());
 }
 
 /* ---- the connection breaks -------------------------------------------------------------- */
