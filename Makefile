@@ -12,15 +12,15 @@ modules:
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
 
 demo:
-	@scripts/host-deps demo
+	@scripts/host-deps lab
 	@scripts/demo
 
 test:
-	@scripts/host-deps test
+	@scripts/host-deps lab test
 	@test/run all
 
 check:
-	@scripts/host-deps check
+	@scripts/host-deps test
 	@test/run check
 
 lab:
