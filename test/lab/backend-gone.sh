@@ -3,8 +3,8 @@
 # lab: --type pvh --store oxenstored
 # timeout: 120
 #
-# backend-gone.sh - the other end goes away under a connected device, in each way there is, and comes
-# back. dom0's half does it, step by step; the guest looks at what it sees.
+# backend-gone.sh - the other end goes away under a connected device, in each way there is, and
+# comes back. dom0's half does it, step by step; the guest looks at what it sees.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# bad-input.dom0.sh - dom0's half of bad-input.sh: the device, and nodes beside it that are no devices.
+# bad-input.dom0.sh - dom0's half of bad-input.sh: the device, and nodes beside it that are no
+# devices.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

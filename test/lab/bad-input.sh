@@ -2,8 +2,8 @@
 # lab: --type pv
 # timeout: 60
 #
-# bad-input.sh - what a guest's own programs may do wrong: bad pointers and lengths at /dev/xsecho0, bad
-# values for the module's parameter, a second insmod, rmmod of a device in use.
+# bad-input.sh - what a guest's own programs may do wrong: bad pointers and lengths at
+# /dev/xsecho0, bad values for the module's parameter, a second insmod, rmmod of a device in use.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

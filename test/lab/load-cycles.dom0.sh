@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# load-cycles.dom0.sh - dom0's half of load-cycles.sh: the guest's event channels, as Xen counts them.
+# load-cycles.dom0.sh - dom0's half of load-cycles.sh: the guest's event channels, as Xen counts
+# them.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

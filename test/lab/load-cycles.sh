@@ -3,8 +3,8 @@
 # lab: --type pvh
 # timeout: 150
 #
-# load-cycles.sh - 50 times: insert the module, one read, remove it. Then a handshake. What the guest
-# has in use does not grow.
+# load-cycles.sh - 50 times: insert the module, one read, remove it. Then a handshake. What the
+# guest has in use does not grow.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# refuse.dom0.sh - dom0's half of refuse.sh: the module in dom0 itself, and bad calls of activate.sh.
+# refuse.dom0.sh - dom0's half of refuse.sh: the module in dom0 itself, and bad calls of
+# activate.sh.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

@@ -3,8 +3,8 @@
 # lab: --type pvh --attach none
 # timeout: 60
 #
-# refuse.sh - a stock guest, where the kernel's own xenbus is on the store page: the module refuses in
-# one clear line, and the guest's xenbus goes on. dom0's half: bad calls of activate.sh.
+# refuse.sh - a stock guest, where the kernel's own xenbus is on the store page: the module refuses
+# in one clear line, and the guest's xenbus goes on. dom0's half: bad calls of activate.sh.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

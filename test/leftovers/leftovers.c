@@ -3,9 +3,9 @@
  * leftovers.ko - leaves the store as a client does that has died: run at insmod, which always fails
  * with ECANCELED. For test/lab/unclean.sh.
  *
- * It asks for a watch, for some transactions and for some values, waits until all the answers are in
- * the ring, takes a few bytes of them, so that the next client finds the middle of a message, and
- * goes. Nobody else may be on the store page meanwhile.
+ * It asks for a watch, for some transactions and for some values, waits until all the answers are
+ * in the ring, takes a few bytes of them, so that the next client finds the middle of a message,
+ * and goes. Nobody else may be on the store page meanwhile.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -22,7 +22,7 @@
 
 #define TRANSACTIONS	9
 #define READS		5
-#define TAKE		21	/* the header of the first answer and a part of the second message */
+#define TAKE		21	/* the first answer and a part of the second message */
 #define PATIENCE_MS	10000
 
 static struct xenstore_domain_interface *page;
