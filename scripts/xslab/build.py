@@ -11,7 +11,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .packages import Store, headers_dir
+from . import debugkernel
+from .packages import Store
 from .paths import REPO, BuildError, build_dir, digest, locked, say
 
 SOURCE_SUFFIXES = {".c", ".h", ".S", ".lds"}
@@ -90,8 +91,8 @@ def _make(headers: Path, folder: Path, copy: Path, symbols: Path | None, log: Pa
 
 def build(store: Store, kernel_name: str, source: Path) -> Built:
     """Build what there is; says nothing when all is well. Raises BuildError with the compiler's lines."""
-    headers = store.tree(f"headers-{kernel_name}")
-    release = store.tree(f"kernel-{kernel_name}").release
+    kernel = debugkernel.guest_kernel(store, kernel_name)
+    release = kernel.release
     # Another source tree (XSFRONT_SRC) is built beside this one's modules, not over them.
     name = release if source == REPO else f"{release}-{digest([str(source)])}"
     place = build_dir() / name
@@ -100,11 +101,11 @@ def build(store: Store, kernel_name: str, source: Path) -> Built:
         copy.mkdir(parents=True, exist_ok=True)
         out.mkdir(exist_ok=True)
         built = Built(release)
-        key = digest([_mirror(source, copy), headers.key, str(headers.path)])
+        key = digest([_mirror(source, copy), kernel.key, str(kernel.headers)])
         stamp = place / "built"
         if not (stamp.exists() and stamp.read_text() == key):
             stamp.unlink(missing_ok=True)
-            _build_modules(headers_dir(headers), source, copy, out, place / "build.log")
+            _build_modules(kernel.headers, source, copy, out, place / "build.log")
             stamp.write_text(key)
         built.modules = {p.name: p for p in sorted(out.glob("*.ko"))}
         built.programs = _build_programs(source, place / "programs")

@@ -9,7 +9,7 @@ import sys
 from typing import Callable, NoReturn
 
 from . import build as builder
-from . import packages, run
+from . import debugkernel, packages, run
 from .packages import Store
 from .paths import BuildError, LabError, UserError, cache_dir, say, source_dir
 from .payload import Wish, split_added
@@ -53,7 +53,8 @@ exit status:
   COMMAND's own; if that is 0, the dom0 command's.
   2    wrong use, or the modules do not compile
   122  insmod of xsfront.ko failed, COMMAND was not run
-  123  the guest crashed (a panic; also an oops or a warning: guests run with oops=panic and panic_on_warn)
+  123  the guest crashed (a panic; also an oops or a warning: guests run with oops=panic and panic_on_warn),
+       or a debug kernel reported something
   124  COMMAND did not end within --timeout
   125  the lab and not the command broke; or the guest went away without a verdict
   A pass takes two witnesses: the status on the guest's console, and the hypervisor's reason for the guest's end.
@@ -115,8 +116,9 @@ def parser() -> argparse.ArgumentParser:
     common = _Parser(add_help=False)
     common.add_argument("--cache", metavar="DIR", help="where packages, images and snapshots are kept (default .cache)")
     common.add_argument("--src", metavar="DIR", help="the source tree whose modules are built (default: this one)")
-    common.add_argument("--kernel", default="6.1", choices=sorted(packages.KERNELS), help="the kernel of dom0 and guest")
-    actions = top.add_subparsers(dest="action", required=True, metavar="fetch|build|run")
+    common.add_argument("--kernel", default="6.1", choices=debugkernel.names(), metavar="NAME",
+                        help=f"the guest's kernel: {', '.join(debugkernel.names())} (default 6.1)")
+    actions = top.add_subparsers(dest="action", required=True, metavar="fetch|build|build-kernel|run")
 
     fetch = actions.add_parser("fetch", parents=[common], help="bring the Debian packages into the cache",
                                description="Brings the Debian packages into the cache, once; `lab run` does so by itself.")
@@ -127,6 +129,14 @@ def parser() -> argparse.ArgumentParser:
                                description="Builds the modules against the fetched headers and prints where they are; "
                                            "`lab run` does so by itself.")
     build.set_defaults(call=_build)
+
+    debug = actions.add_parser("build-kernel", help="build a debug kernel for guests",
+                               description="Builds a debug kernel out of Debian's kernel source into the cache, once; "
+                                           "`lab run --kernel NAME` does so by itself. doc/lab.md says what is in it.")
+    debug.add_argument("--cache", metavar="DIR", help="where kernels are kept (default .cache)")
+    debug.add_argument("name", choices=list(debugkernel.DEBUG_KERNELS), metavar="NAME",
+                       help=", ".join(debugkernel.DEBUG_KERNELS))
+    debug.set_defaults(call=_build_kernel)
 
     do = actions.add_parser("run", parents=[common], help="run a command in a guest",
                             formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -139,7 +149,8 @@ def parser() -> argparse.ArgumentParser:
     guest.add_argument("--no-insmod", action="store_true", help="do not insert xsfront.ko")
     guest.add_argument("--modparam", action="append", default=[], metavar="NAME=VALUE", help="a parameter for xsfront.ko")
     guest.add_argument("--vcpus", type=_count(1, 8), default=1, metavar="N", help="virtual CPUs (default 1)")
-    guest.add_argument("--memory", type=_count(96, 2048), default=128, metavar="MB", help="memory (default 128)")
+    guest.add_argument("--memory", type=_count(96, 2048), metavar="MB",
+                       help="memory (default 128, of a debug kernel what it needs)")
     guest.add_argument("--cmdline", default="", metavar="TEXT", help="more for its kernel command line")
     guest.add_argument("--guest-conf", action="append", default=[], metavar="LINE", help="a line more in its xl config")
     guest.add_argument("--add", action="append", default=[], metavar="[NAME=]FILE",
@@ -165,7 +176,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _fetch(options: argparse.Namespace) -> int:
     store = Store(cache_dir(options.cache))
-    for name in packages.needed(options.type or ["hvm"], options.kernel):
+    for name in packages.needed(options.type or ["hvm"], debugkernel.base_of(options.kernel)):
         store.tree(name)
     if not store.fetched_something:
         say("everything is here already")
@@ -179,6 +190,11 @@ def _build(options: argparse.Namespace) -> int:
     return 0
 
 
+def _build_kernel(options: argparse.Namespace) -> int:
+    print(debugkernel.obtain(Store(cache_dir(options.cache)), debugkernel.DEBUG_KERNELS[options.name]).bzimage)
+    return 0
+
+
 def _run(options: argparse.Namespace) -> int:
     if not options.command and not options.dom0:
         raise UserError("nothing to run: give a COMMAND after --, or --dom0 COMMAND")
@@ -187,11 +203,13 @@ def _run(options: argparse.Namespace) -> int:
     for line in [options.cmdline, *options.modparam, *options.guest_conf]:
         if "\n" in line:
             raise UserError(f"{line!r}: one line only")
+    debugkernel.check_wish(options.kernel, options.type)
+    debug = debugkernel.DEBUG_KERNELS.get(options.kernel)
     wish = Wish(
         type=options.type, attach=options.attach, command=" ".join(options.command) if options.command else None,
         dom0=options.dom0, before=options.dom0_before, insmod=not options.no_insmod, modparams=options.modparam,
-        memory=options.memory, vcpus=options.vcpus, cmdline=options.cmdline, guest_conf=options.guest_conf,
-        store=options.store, kernel=options.kernel, icount=options.icount, add=options.add,
+        memory=options.memory or (debug.memory if debug else 128), vcpus=options.vcpus, cmdline=options.cmdline, guest_conf=options.guest_conf,
+        store=options.store, kernel=options.kernel, kernel_cmdline=debug.cmdline if debug else "", icount=options.icount, add=options.add,
         dom0_add=options.dom0_add)
     manner = run.Manner(timeout=options.timeout, cold=options.cold, quiet=options.quiet, verbose=options.verbose,
                         events=options.events, show_logs=options.logs)

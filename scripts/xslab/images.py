@@ -9,7 +9,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import elf, kernel
+from . import debugkernel, elf, kernel
 from .cpio import FileTree
 from .packages import Store, Tree
 from .paths import LabError, XSLAB, digest, fresh_dir, locked, own_digest, say
@@ -40,7 +40,7 @@ class Images:
     """Files for one kind of run."""
     path: Path
     key: str
-    release: str  # of the kernel in dom0 and guest
+    release: str  # of the guest's kernel
 
     xen = property(lambda self: self.path / "xen")
     vmlinux = property(lambda self: self.path / "vmlinux")
@@ -67,16 +67,17 @@ def guest_scripts_key() -> str:
 
 def prepare(store: Store, kernel_name: str, hvm: bool) -> Images:
     """The images for a kernel, with or without the device model that HVM guests need."""
-    xen, linux = store.tree("xen"), store.tree(f"kernel-{kernel_name}")
+    guest = debugkernel.guest_kernel(store, kernel_name)
+    xen, linux = store.tree("xen"), store.tree(f"kernel-{guest.base}")
     model = store.tree("hvm") if hvm else None
-    key = digest([xen.key, linux.key, model.key if model else "", guest_scripts_key()])
+    key = digest([xen.key, linux.key, guest.key, model.key if model else "", guest_scripts_key()])
     name = f"{kernel_name}{'-hvm' if hvm else ''}-{key}"
-    images = Images(store.cache / "images" / name, key, linux.release)
+    images = Images(store.cache / "images" / name, key, guest.release)
     if not images.dom0.exists():
         with locked(store.cache / "images" / f"{name}.lock"):
             if not images.dom0.exists():
                 say("making the images (once)")
-                _make(images, xen, linux, model)
+                _make(images, xen, linux, guest, model)
                 _forget_old(images.path, f"{kernel_name}{'-hvm' if hvm else ''}-")
     return images
 
@@ -88,22 +89,24 @@ def _forget_old(newest: Path, prefix: str) -> None:
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _make(images: Images, xen: Tree, linux: Tree, model: Tree | None) -> None:
+def _make(images: Images, xen: Tree, linux: Tree, guest_kernel: debugkernel.GuestKernel, model: Tree | None) -> None:
     bzimage = (linux.path / "boot" / f"vmlinuz-{linux.release}").read_bytes()
     vmlinux = kernel.extract_vmlinux(bzimage)
+    guest_bzimage = guest_kernel.bzimage.read_bytes()
+    guest_vmlinux = vmlinux if guest_bzimage == bzimage else kernel.extract_vmlinux(guest_bzimage)
     modules = kernel.ModuleTree(linux.path, linux.release)
     with fresh_dir(images.path) as work:
         (work / "xen").write_bytes(gzip.decompress((xen.path / "boot/xen-4.17-amd64.gz").read_bytes()))
         (work / "vmlinux").write_bytes(vmlinux)
         for name in ("labexec", "labtee"):
             _compile(name, work / name)
-        guest = _guest_tree(xen, modules, work / "labexec")
+        guest = _guest_tree(xen, guest_kernel.modules, work / "labexec")
         dom0 = _dom0_tree(xen, modules, work / "labtee")
         dom0.add("images/guest.img", guest.cpio())
         # Unpacked by the domain builder: much faster than the kernel's own decompressor under emulation.
-        dom0.add("images/guest-vmlinux.gz", gzip.compress(vmlinux, 1, mtime=0))
+        dom0.add("images/guest-vmlinux.gz", gzip.compress(guest_vmlinux, 1, mtime=0))
         if model:
-            dom0.add("images/guest-bzimage", bzimage)
+            dom0.add("images/guest-bzimage", guest_bzimage)
             _add_device_model(dom0, xen, model)
         for side, tree in (("dom0", dom0), ("guest", guest)):
             (work / f"{side}.list").write_text("\n".join(tree.entries))
@@ -174,6 +177,7 @@ def _guest_tree(xen: Tree, modules: kernel.ModuleTree, labexec: Path) -> FileTre
     _add_modules(tree, modules, GUEST_MODULES)
     tree.add("bin/labexec", labexec.read_bytes(), 0o755)
     tree.add("lib/lab/main", XSLAB / "guest/main", 0o755)
+    tree.add("lib/lab/leaks", XSLAB / "guest/leaks", 0o755)
     tree.add("init", XSLAB / "guest/init-guest", 0o755)
     return tree
 

@@ -40,6 +40,7 @@ class Wish:
     guest_conf: list[str] = field(default_factory=list)
     store: str = "xenstored"
     kernel: str = "6.1"
+    kernel_cmdline: str = ""  # what that kernel wants, before the user's
     icount: bool = False
     add: list[str] = field(default_factory=list)
     dom0_add: list[str] = field(default_factory=list)
@@ -51,7 +52,7 @@ class Wish:
             words.append("initcall_blacklist=xenbus_init")
         if waiting:
             words.append("lab.wait")
-        return " ".join(words + self.cmdline.split())
+        return " ".join(words + self.kernel_cmdline.split() + self.cmdline.split())
 
 
 def _environment(wish: Wish, nonce: str, waiting: bool, warm: bool = False) -> str:
@@ -129,11 +130,11 @@ def stage_tree(wish: Wish, waiting_guest: bool) -> FileTree:
     return tree
 
 
-def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], nonce: str, present: dict[str, set[str]],
-              warm: bool = False) -> FileTree:
+def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], dom0_built: dict[str, Path], nonce: str,
+              present: dict[str, set[str]], warm: bool = False) -> FileTree:
     """/lab of dom0, and the guests' share: as initramfs, and for a guest that waits (`warm`) as what its console takes.
 
-    `present` says which files the images of "dom0" and "guest" have already.
+    The modules are `built` for the guest's kernel and `dom0_built` for dom0's. `present` says which files the images of "dom0" and "guest" have already.
     """
     tree = FileTree()
     tree.directory("lab/.run")
@@ -144,7 +145,7 @@ def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], nonce: str, pres
             tree.add(f"lab/.run/{name}", text + "\n")
     if wish.guest_conf:
         tree.add("lab/.run/guest-conf", "\n".join(wish.guest_conf) + "\n")
-    added = list(built.items())
+    added = list(dom0_built.items())
     activate = REPO / "scripts/activate.sh"
     if activate.exists():
         added.append(("activate.sh", activate))

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, images, machine, payload, snapshot
+from . import build, debugkernel, images, machine, payload, snapshot
 from .cpio import FileTree
 from .output import Output, new_run_dir
 from .packages import Store
@@ -43,8 +43,11 @@ class Runner:
         self.store, self.wish, self.manner = store, wish, manner
         self.shape = machine.Shape.of(wish.type == "hvm", wish.memory, wish.icount, wish.store)
         self.qemu = machine.qemu_version()
+        self.debug = debugkernel.DEBUG_KERNELS.get(wish.kernel)
         built = build.build(store, wish.kernel, source)
         self.files = {**built.modules, **built.programs}
+        stock = build.build(store, debugkernel.base_of(wish.kernel), source) if self.debug else built
+        self.dom0_files = {**stock.modules, **stock.programs}
         self.image = images.prepare(store, wish.kernel, wish.type == "hvm")
         machine.warn_of_new_qemu(self.qemu, wish.type)
         self.where = new_run_dir()
@@ -69,12 +72,13 @@ class Runner:
             self.out.close()
 
     def _work(self, warm: bool) -> FileTree:
-        return payload.dom0_tree(self.wish, self.store, self.files, secrets.token_hex(6), self.image.present(), warm)
+        return payload.dom0_tree(self.wish, self.store, self.files, self.dom0_files, secrets.token_hex(6), self.image.present(), warm)
 
     def _session(self, vm: machine.Machine) -> Session:
         slower = ICOUNT_SLOWER if self.wish.icount else 1
-        limits = Limits(command=self.manner.timeout, boot=self.manner.boot_timeout * slower)
-        return Session(vm, self.out, limits, first_guest=self.wish.command is not None)
+        patience = self.debug.slower if self.debug else 1
+        limits = Limits(command=self.manner.timeout * patience, boot=self.manner.boot_timeout * slower * patience)
+        return Session(vm, self.out, limits, first_guest=self.wish.command is not None, reports=self.debug is not None)
 
     def _boot(self, vm: machine.Machine, tree: FileTree, waiting: bool) -> None:
         """Start the machine afresh, with a tree of files in dom0's initramfs."""
@@ -163,7 +167,10 @@ def _explain(verdict: Verdict, facts: RunFacts, step: str, where: Path, out: Out
         say(f"the dom0 command ended with status {facts.dom0_status}")
     if not verdict.line:
         return
-    if verdict.status in (TIMEOUT, LAB_BROKE, CRASHED):
+    if facts.reports:
+        for line in [line for report in facts.reports for line in report]:
+            say(f"  | {line}")
+    elif verdict.status in (TIMEOUT, LAB_BROKE, CRASHED):
         for line in last_words(list(out.last_lines)):
             say(f"  | {line}")
     say(f"{verdict.line} (exit {verdict.status}; it stood at: {step}; log: {where})")

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from .console import ConsoleParser, LineMaker, Piece
 from .machine import Machine
 from .output import Output
+from .report import ReportFinder
 from .verdict import GuestFacts, RunFacts
 
 KMSG = re.compile(r"^\d+,\d+,(\d+),[^;]*;(.*)$")
@@ -27,13 +28,16 @@ class Guest:
     """A guest's console: which it is, and its text taken apart."""
     facts: GuestFacts
     parser: ConsoleParser = field(default_factory=ConsoleParser)
+    finder: ReportFinder = field(default_factory=ReportFinder)
 
 
 class Session:
     """Feeds on the channels until the session in dom0 is done, or until there is nothing more to wait for."""
 
-    def __init__(self, machine: Machine, out: Output, limits: Limits, first_guest: bool) -> None:
+    def __init__(self, machine: Machine, out: Output, limits: Limits, first_guest: bool,
+                 reports: bool = False) -> None:
         self.machine, self.out, self.limits = machine, out, limits
+        self._look_for_reports = reports
         self.facts = RunFacts(guest=GuestFacts() if first_guest else None)
         self.step = "Xen boots"
         self.waiting = False
@@ -69,7 +73,15 @@ class Session:
         for name, guest in self._slots.items():
             self._pieces(guest, guest.parser.finish())
         self.out.finish()
+        if self._look_for_reports:
+            self._collect_reports()
         return self.facts
+
+    def _collect_reports(self) -> None:
+        """What debug kernels complained about, on the consoles of all guests."""
+        for guest in self._guests.values():
+            guest.finder.finish()
+            self.facts.reports += [report.lines for report in guest.finder.reports]
 
     def hand_over(self, data: bytes, patience: float) -> bool:
         """Give a restored dom0 its work; false if it does not take it."""
@@ -178,8 +190,10 @@ class Session:
             elif piece.kind == "record":
                 self._record(guest, piece.data.decode("utf-8", "replace"))
             else:
+                text = piece.data.decode("utf-8", "replace")
                 self.out.log(f"{name}.console", piece.data + b"\n")
-                self.out.other_line(name, "kmsg", piece.data.decode("utf-8", "replace"))
+                self.out.other_line(name, "kmsg", text)
+                guest.finder.feed(text)
 
     def _record(self, guest: Guest, text: str) -> None:
         self._note(f"[{guest.facts.name}] {text}")

@@ -47,6 +47,7 @@ class RunFacts:
     timed_out: bool = False  # the command had its time
     stuck: bool = False  # the lab did not get as far as the command
     machine_ended: str = ""  # QEMU went away
+    reports: list[list[str]] = field(default_factory=list)  # of debug kernels, each with its lines
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,16 @@ def guest_verdict(guest: GuestFacts) -> Verdict:
 
 
 def judge(run: RunFacts) -> Verdict:
-    """The exit status of the whole run."""
+    """The exit status of the whole run; a debug kernel's report is as good as a crash."""
+    verdict = _judge_end(run)
+    if not run.reports:
+        return verdict
+    more = f" and {len(run.reports) - 1} more" if len(run.reports) > 1 else ""
+    return Verdict(CRASHED, f"the guest's kernel reported: {run.reports[0][0]}{more}; the run's end: "
+                            f"{verdict.line or f'status {verdict.status}'}")
+
+
+def _judge_end(run: RunFacts) -> Verdict:
     guest = run.guest
     if guest and guest.reason is not None and not run.broken:
         verdict = guest_verdict(guest)

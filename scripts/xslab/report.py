@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Finds the reports of a debug kernel among a guest's console lines.
+
+Lockdep, kmemleak, SLUB and others only print, and the guest goes on: without a look at its console a run would pass.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+STAMP = re.compile(r"^\[ *\d+\.\d{6}\] ?")
+BEGINS = re.compile(
+    r"^(WARNING: |BUG: |BUG [\w-]+ \(|\[ BUG: |UBSAN: |ODEBUG: |Oops|Kernel panic|general protection|kernel BUG"
+    r"|INFO: (possible|task .* blocked|trying to register|Object 0x|Slab 0x)"
+    r"|kmemleak: \d+ new suspected|(DEBUG_)?LOCKS_WARN_ON|refcount_t: |list_(add|del) corruption|BUG kmalloc)")
+# KASAN and KCSAN frame what they say; of others the end is not marked.
+FRAME = re.compile(r"^={20,}$")
+LONGEST = 90
+# In a stack trace: a function of a module. The kernel's own modules for Xen are named xen…
+MODULE = re.compile(r"\[(?!xen)[a-z]\w*( [\w ]+)?\]$")
+
+
+@dataclass
+class Report:
+    """One report: its first line says what."""
+    lines: list[str] = field(default_factory=list)
+
+    title = property(lambda self: self.lines[0])
+
+    def counts(self) -> bool:
+        """KCSAN tells of every race in the kernel; only those in modules are the project's."""
+        return "KCSAN: " not in self.title or any(MODULE.search(line) for line in self.lines)
+
+
+class ReportFinder:
+    """Feed it the kernel lines of one console; `reports` has those that count."""
+
+    def __init__(self) -> None:
+        self.reports: list[Report] = []
+        self._open: Report | None = None
+
+    def feed(self, line: str) -> None:
+        text = STAMP.sub("", line.rstrip())
+        if self._open is None:
+            if BEGINS.search(text):
+                self._open = Report([text])
+            return
+        framed = re.match(r"BUG: K[AC]SAN: ", self._open.title)
+        if (framed and FRAME.match(text)) or len(self._open.lines) >= LONGEST:
+            self.finish()
+            return
+        if re.match(r"BUG: KCSAN: ", text):
+            self.finish()
+            self._open = Report([text])
+            return
+        self._open.lines.append(text)
+
+    def finish(self) -> None:
+        """No more lines: what is open is a report."""
+        if self._open and self._open.counts():
+            self.reports.append(self._open)
+        self._open = None

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of the lab's debug kernels that need neither a compiler nor QEMU."""
+import sys
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(TOP / "scripts"))
+
+from xslab import debugkernel  # noqa: E402
+from xslab.paths import UserError  # noqa: E402
+from xslab.report import ReportFinder  # noqa: E402
+from xslab.verdict import GuestFacts, RunFacts, judge  # noqa: E402
+
+RULE = "=" * 66
+
+
+def found(text):
+    """The titles of the reports in a console's text."""
+    finder = ReportFinder()
+    for line in text.splitlines():
+        finder.feed("[   12.345678] " + line)
+    finder.finish()
+    return [report.title for report in finder.reports]
+
+
+class Reports(unittest.TestCase):
+    def test_each_kind_is_seen(self):
+        for title in (
+                "WARNING: possible circular locking dependency detected",
+                "WARNING: CPU: 0 PID: 1 at kernel/foo.c:12 bar+0x1/0x2",
+                "BUG: sleeping function called from invalid context at kernel/locking/mutex.c:580",
+                "BUG: KASAN: slab-out-of-bounds in toy_init+0x1/0x2 [toy]",
+                "BUG: KFENCE: out-of-bounds write in toy_init+0x1/0x2 [toy]",
+                "BUG kmalloc-64 (Tainted: G    B      O      ): Right Redzone overwritten",
+                "UBSAN: shift-out-of-bounds in toy.c:12:3",
+                "[ BUG: Invalid wait context ]",
+                "INFO: trying to register non-static key.",
+                "INFO: task insmod:61 blocked for more than 60 seconds.",
+                "kmemleak: 10 new suspected memory leaks (see /sys/kernel/debug/kmemleak)"):
+            with self.subTest(title):
+                self.assertEqual(found(f"before\n{title}\n more\n"), [title])
+
+    def test_ordinary_lines_are_no_reports(self):
+        self.assertEqual(found(
+            "kmemleak: Kernel memory leak detector initialized (mem pool available: 15000)\n"
+            "kasan: KernelAddressSanitizer initialized\n"
+            "xsfront: attach own: store page of a PV guest, event channel 1\n"
+            "FAULT_INJECTION: forcing a failure.\n"
+            "xsfront: the store's ring is broken: its indices cannot be; trying to mend it\n"), [])
+
+    def test_lines_without_a_stamp(self):
+        finder = ReportFinder()
+        finder.feed("BUG: KASAN: use-after-free in f+0x1/0x2")
+        finder.finish()
+        self.assertEqual(len(finder.reports), 1)
+
+    def test_races_elsewhere_do_not_count(self):
+        race = "BUG: KCSAN: data-race in a / b"
+        self.assertEqual(found(f"{RULE}\n{race}\n a+0x1/0x2\n{RULE}\n"), [])
+        self.assertEqual(found(f"{RULE}\n{race}\n a+0x1/0x2 [xenfs]\n{RULE}\n"), [])
+        self.assertEqual(found(f"{RULE}\n{race}\n a+0x1/0x2 [xsfront]\n{RULE}\n"), [race])
+
+    def test_a_race_of_ours_behind_another(self):
+        race = "BUG: KCSAN: data-race in a / b"
+        text = f"{RULE}\n{race}\n a+0x1/0x2\n{RULE}\n{RULE}\n{race}\n a+0x1/0x2 [xsfront]\n{RULE}\n"
+        self.assertEqual(found(text), [race])
+
+    def test_the_end_is_a_report_too(self):
+        self.assertEqual(found("BUG: KCSAN: data-race in a / b\n a+0x1/0x2 [xsfront]"),
+                         ["BUG: KCSAN: data-race in a / b"])
+
+
+class Verdicts(unittest.TestCase):
+    def facts(self, **more):
+        return RunFacts(guest=GuestFacts(started=True, status=0, reason="0"), done=True, **more)
+
+    def test_a_report_fails_a_run_that_passes(self):
+        self.assertEqual(judge(self.facts()).status, 0)
+        verdict = judge(self.facts(reports=[["WARNING: lock", "more"]]))
+        self.assertEqual(verdict.status, 123)
+        self.assertIn("WARNING: lock", verdict.line)
+        self.assertIn("status 0", verdict.line)
+
+
+class Kernels(unittest.TestCase):
+    def test_what_cannot_boot_is_refused(self):
+        for name, kind in (("kasan", "pv"), ("kasan", "hvm"), ("pvdbg", "hvm"), ("kcsan", "hvm")):
+            with self.assertRaisesRegex(UserError, f"--kernel {name} boots as"):
+                debugkernel.check_wish(name, kind)
+        for name, kind in (("kasan", "pvh"), ("pvdbg", "pv"), ("kcsan", "pvh"), ("6.1", "hvm")):
+            debugkernel.check_wish(name, kind)
+
+    def test_fragments_are_there(self):
+        for kernel in debugkernel.DEBUG_KERNELS.values():
+            for name in kernel.fragments:
+                self.assertTrue((debugkernel.FRAGMENTS / f"{name}.config").exists(), name)
+
+    def test_what_a_config_lacks(self):
+        wanted = "CONFIG_A=y\nCONFIG_B=n\nCONFIG_C=\"-x\"\nCONFIG_D=y\nCONFIG_D=n\n"
+        have = "CONFIG_A=y\n# CONFIG_B is not set\nCONFIG_C=\"-x\"\n"
+        self.assertEqual(debugkernel.unmet(wanted, have), [])
+        self.assertEqual(debugkernel.unmet(wanted, "CONFIG_B=y\n"),
+                         ["CONFIG_A=y", "CONFIG_B=n", "CONFIG_C=\"-x\""])
+
+
+if __name__ == "__main__":
+    unittest.main()
