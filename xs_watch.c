@@ -250,6 +250,8 @@ int xs_watch_many(struct xs_handle *h, struct xs_watch_spec *spec, unsigned int 
 	unsigned int i, made;
 	int err = wish ? 0 : -ENOMEM;
 
+	for (i = 0; i < n; i++)
+		spec[i].watch = NULL;
 	for (made = 0; !err && made < n; made++) {
 		struct xs_watch *w = watch_new(h, spec[made].path, spec[made].fn, spec[made].ctx);
 
