@@ -91,7 +91,7 @@ bool holds(struct xs_handle *h, u32 tx, const char *path, const char *want)
 }
 
 static const struct test *const all[] = {
-	node_tests, transaction_tests, watch_tests, thread_tests,
+	node_tests, transaction_tests, watch_tests, thread_tests, many_tests,
 };
 
 static const struct test *find(const char *name)

@@ -32,5 +32,6 @@ struct test {
 };
 
 extern const struct test node_tests[], transaction_tests[], watch_tests[], thread_tests[];
+extern const struct test many_tests[];
 
 #endif /* XS_TEST_H */
