@@ -15,9 +15,9 @@
  * What a program gets back is what the store would have sent it: its own req_id and tokens, ERROR
  * replies with the store's names. An errno of write(2) means that the bytes are no frame.
  *
- * Bounds, for each file: REQUESTS_MAX requests that have no reply in `out` yet, then write(2) waits
- * or says EAGAIN; EVENTS_BYTES of unread events, beyond which they are lost, counted, and said
- * once.
+ * Bounds, for each file: REQUESTS_MAX requests that have no reply in `out` yet, and REPLIES_BYTES
+ * of unread replies; then write(2) waits or says EAGAIN. EVENTS_BYTES of unread events, beyond
+ * which they are lost, counted, and said once.
  *
  * Locks, outermost first: file->io (mutex: one reader or writer at a time; nobody sleeps for the
  * store under it), client.lock, xs_watch_lock
@@ -50,6 +50,7 @@
 #include "xs_transaction.h"
 
 #define REQUESTS_MAX	64
+#define REPLIES_BYTES	(1024 * 1024)
 #define EVENTS_BYTES	(256 * 1024)
 #define SMALL_REPLY	64	/* OK, a number, the name of an error */
 
@@ -58,7 +59,7 @@
  * @link: in file->out
  * @hdr: its header
  * @data: its payload
- * @size: what it counts against EVENTS_BYTES; 0 for a reply
+ * @size: what it counts against EVENTS_BYTES or REPLIES_BYTES: the memory that it holds
  * @request: what it is the reply to, which it is a part of; NULL for an event, which stands alone
  */
 struct message {
@@ -97,6 +98,7 @@ struct request {
  * @out: frames for read(2), replies and events in the order in which they came
  * @out_at: bytes of the first of them that were read already
  * @event_bytes: unread events, in bytes
+ * @reply_bytes: unread replies, in bytes
  * @requests: requests that have no reply in @out yet
  * @todo: frames that wait for the worker
  * @working: the worker has taken something from @todo, or will
@@ -118,6 +120,7 @@ struct xs_file {
 	struct list_head out;
 	size_t out_at;
 	size_t event_bytes;
+	size_t reply_bytes;
 	unsigned int requests;
 	struct list_head todo;
 	bool working, closed, lossy;
@@ -209,7 +212,8 @@ static void deliver_reply(struct request *r)
 	r->msg.hdr.req_id = r->hdr.req_id;
 	r->msg.hdr.tx_id = r->hdr.tx_id;
 	r->msg.request = r;
-	r->msg.size = 0;
+	r->msg.size = sizeof(*r) + r->hdr.len + (r->reply ? r->req.cap : 0);
+	f->reply_bytes += r->msg.size;
 	list_add_tail(&r->msg.link, &f->out);
 	f->requests--;
 	wake_up_all(&f->wait);
@@ -294,7 +298,12 @@ static struct message *pop_if_read(struct xs_file *f)
 		return NULL;
 	list_del(&m->link);
 	f->out_at = 0;
-	f->event_bytes -= m->size;
+	if (m->request) {
+		f->reply_bytes -= m->size;
+		wake_up_all(&f->wait);	/* writers */
+	} else {
+		f->event_bytes -= m->size;
+	}
 	return m;
 }
 
@@ -366,10 +375,22 @@ static ssize_t xs_dev_read(struct file *file, char __user *buf, size_t count, lo
 
 /* ---- plain requests: from the frame to the ring and back -------------------------------- */
 
+/* Takes an id out of file->transactions. Returns its entry, NULL when it is not there. Any context. */
+static void *transaction_take(struct xs_file *f, u32 tx)
+{
+	unsigned long irq;
+	void *entry;
+
+	xa_lock_irqsave(&f->transactions, irq);
+	entry = __xa_erase(&f->transactions, tx);
+	xa_unlock_irqrestore(&f->transactions, irq);
+	return entry;
+}
+
 /* A transaction that the store has ended is not ours to end any more. */
 static void note_transaction_end(struct request *r)
 {
-	if (r->hdr.type == XS_TRANSACTION_END && xa_erase(&r->file->transactions, r->hdr.tx_id))
+	if (r->hdr.type == XS_TRANSACTION_END && transaction_take(r->file, r->hdr.tx_id))
 		xs_tx_over();
 }
 
@@ -570,7 +591,7 @@ static void end_all(struct xs_file *f)
 	list_for_each_entry_safe(w, next, &f->watches, link)
 		watch_end(w);
 	xa_for_each(&f->transactions, tx, entry)
-		if (xa_erase(&f->transactions, tx))
+		if (transaction_take(f, tx))
 			xs_tx_drop((u32)tx, xa_to_value(entry));
 }
 
@@ -584,7 +605,7 @@ static void do_start(struct request *r)
 	if (!err)
 		err = xs_tx_start(&tx, &epoch);
 	if (!err) {
-		err = xa_err(xa_store(&f->transactions, tx, xa_mk_value(epoch), GFP_KERNEL));
+		err = xa_err(xa_store_irq(&f->transactions, tx, xa_mk_value(epoch), GFP_KERNEL));
 		if (err)
 			xs_tx_drop(tx, epoch);
 	}
@@ -660,7 +681,8 @@ static void on_work(struct work_struct *work)
 
 static bool has_room(struct xs_file *f)
 {
-	return READ_ONCE(f->requests) < REQUESTS_MAX;
+	return READ_ONCE(f->requests) < REQUESTS_MAX &&
+		READ_ONCE(f->reply_bytes) < REPLIES_BYTES;
 }
 
 /* A frame is whole. It goes out behind those that were written before it. */
@@ -802,7 +824,7 @@ static int xs_dev_open(struct inode *inode, struct file *file)
 	INIT_LIST_HEAD(&f->todo);
 	INIT_LIST_HEAD(&f->watches);
 	INIT_WORK(&f->worker, on_work);
-	xa_init(&f->transactions);
+	xa_init_flags(&f->transactions, XA_FLAGS_LOCK_IRQ);	/* on_done() changes it */
 	mutex_init(&f->io);
 	f->pid = task_tgid_nr(current);
 	atomic_inc(&n_files);

@@ -23,6 +23,7 @@
 #include <linux/kernel.h>
 #include <linux/mutex.h>
 #include <linux/slab.h>
+#include <linux/workqueue.h>
 #include <xen/interface/io/xenbus.h>
 #include "xenbus_state.h"
 #include "xs_client.h"
@@ -33,6 +34,9 @@
 
 /* Set-ups in a row that may fail before a device is left alone. */
 #define FAILURES_MAX	3
+
+/* A step that the store has not carried out is taken again after this. */
+#define RETRY_SECONDS	5
 
 /**
  * struct xs_front_dev - a device
@@ -45,6 +49,7 @@
  * @backend: the backend's directory
  * @backend_id: the backend's domain
  * @watch: on the backend's state
+ * @retry: looks again after the store has failed us
  * @front: our state
  * @back: the backend's, as read last
  * @is_set_up: the driver's setup was called, its release was not
@@ -65,6 +70,7 @@ struct xs_front_dev {
 	char *backend;
 	u16 backend_id;
 	struct xs_watch *watch;
+	struct delayed_work retry;
 	u32 front, back;
 	bool is_set_up, connected, leaving, gone;
 	unsigned int failures;
@@ -188,11 +194,14 @@ static int publish(struct xs_handle *h, u32 tx, void *ctx)
 
 static int set_up(struct xs_front_dev *dev)
 {
-	int err = dev->drv->setup(dev);
+	int err;
 
-	if (err)
-		return err;
-	dev->is_set_up = true;
+	if (!dev->is_set_up) {	/* what could not be published may be tried again */
+		err = dev->drv->setup(dev);
+		if (err)
+			return err;
+		dev->is_set_up = true;
+	}
 	return xs_transaction(store, publish, dev);
 }
 
@@ -279,7 +288,8 @@ static struct xenbus_step next_step(struct xs_front_dev *dev)
 		step.action = XENBUS_RELEASE;
 		step.next = XenbusStateClosed;
 	}
-	if (dev->leaving && (step.action == XENBUS_SETUP || step.action == XENBUS_CONNECT))
+	if (dev->leaving && (step.action == XENBUS_SETUP || step.action == XENBUS_CONNECT ||
+			     step.action == XENBUS_RECONFIGURE))
 		step = xenbus_front_close(dev->front);
 	return step;
 }
@@ -312,6 +322,18 @@ static bool give_up(struct xs_front_dev *dev)
 	return dev->front != before;
 }
 
+/*
+ * Was it the store that failed, and not the step? Then the device is left as it is, and the same
+ * step is taken again: every step can be.
+ */
+static bool try_later(struct xs_front_dev *dev, int err)
+{
+	if (err != -ECONNRESET && err != -ENOTCONN && err != -ETIMEDOUT)
+		return false;
+	schedule_delayed_work(&dev->retry, RETRY_SECONDS * HZ);
+	return true;
+}
+
 /* Takes one step. Returns whether our state has changed. */
 static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
 {
@@ -324,7 +346,7 @@ static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
 	if (err) {
 		pr_err("%s: %s -> %s failed: error %d\n", dev->node, xenbus_state_name(before),
 		       xenbus_state_name(step.next), err);
-		return give_up(dev);
+		return try_later(dev, err) ? false : give_up(dev);
 	}
 	dev->front = step.next;
 	return dev->front != before;
@@ -343,6 +365,7 @@ static void follow(struct xs_front_dev *dev)
 			err = read_state(dev->backend, &back);
 		if (err) {
 			pr_err("%s: cannot read the backend's state: error %d\n", dev->node, err);
+			try_later(dev, err);
 			return;
 		}
 		if (back != dev->back) {
@@ -366,6 +389,11 @@ static void on_backend(void *ctx, const char *path, bool again)
 	mutex_lock(&dev->lock);
 	follow(dev);
 	mutex_unlock(&dev->lock);
+}
+
+static void on_retry(struct work_struct *work)
+{
+	on_backend(container_of(to_delayed_work(work), struct xs_front_dev, retry), NULL, false);
 }
 
 /* ---- finding devices -------------------------------------------------------------------- */
@@ -444,6 +472,7 @@ static int dev_add(struct xs_front_driver *drv, const char *name, unsigned int i
 	dev->id = id;
 	mutex_init(&dev->lock);
 	init_completion(&dev->closed);
+	INIT_DELAYED_WORK(&dev->retry, on_retry);
 	dev->node = kasprintf(GFP_KERNEL, "device/%s/%s", drv->type, name);
 	if (!dev->node)
 		goto err_free;
@@ -493,6 +522,7 @@ static void begin_close(struct xs_front_dev *dev)
 static void dev_remove(struct xs_front_dev *dev)
 {
 	xs_unwatch(dev->watch);
+	cancel_delayed_work_sync(&dev->retry);
 	mutex_lock(&dev->lock);
 	if (dev->is_set_up && !dev->gone)
 		pr_warn("%s: back is %s and may still have our pages; they are freed later\n",

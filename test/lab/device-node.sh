@@ -41,7 +41,7 @@ ok "dom0 is told" tell again
 ok "dom0 has made it anew" await remade
 ok "test-xenstore -r 20" test-xenstore -r 20
 
-for name in order errors split big pileup nonblock shared quota threads rogue; do
+for name in order errors split big pileup nonblock unread shared quota threads rogue; do
 	echo "# raw frames: $name"
 	mark
 	tap ./xenbus_raw $name

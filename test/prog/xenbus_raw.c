@@ -365,6 +365,23 @@ static void t_nonblock(void)
 	close(fd);
 }
 
+/* Who never reads has to stop writing: what waits for it is the guest's memory. */
+static void t_unread(void)
+{
+	int fd = node_open(0), n = 0, got = 0;
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	struct frame f;
+
+	while (n < 20000 && poll(&p, 1, 3000) == 1 && ask(fd, XS_READ, n, 0, LIT("domid")))
+		n++;
+	check(n >= 100 && n < 20000, "%d requests with no reply read, then there is no room", n);
+	while (got < n && get(fd, &f) && f.hdr.type == XS_READ && f.hdr.req_id == (uint32_t)got)
+		got++;
+	check(got == n, "%d replies are read, in order", got);
+	check(poll(&p, 1, 0) == 1 && p.revents == POLLOUT, "and there is room again");
+	close(fd);
+}
+
 #define THREADS		32
 #define CALLS		200
 
@@ -699,6 +716,7 @@ static const struct {
 	{ "big", t_big },
 	{ "pileup", t_pileup },
 	{ "nonblock", t_nonblock },
+	{ "unread", t_unread },
 	{ "threads", t_threads },
 	{ "quota", t_quota },
 	{ "shared", t_shared },
