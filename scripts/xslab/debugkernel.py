@@ -218,7 +218,7 @@ def _build(kernel: DebugKernel, source: Path, source_key: str, place: Path, key:
     log.write_text("")
     say(f"building the kernel {kernel.name} (once; about 5 minutes on two cores of its own); log: {log}")
     began = time.monotonic()
-    make = ["nice", "-n", "19", "make", "-s", "-C", str(source), f"O={out}", f"CC={_compiler()[0]}", "LOCALVERSION="]
+    make = ["nice", "-n", "19", "make", "-C", str(source), f"O={out}", f"CC={_compiler()[0]}", "LOCALVERSION="]
     _configure(kernel, make, out, log)
     _call([*make, f"-j{os.cpu_count() or 1}", "bzImage", "modules"], log)
     shutil.rmtree(place / "modules", ignore_errors=True)
