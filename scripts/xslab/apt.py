@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A private apt: Debian packages by name into the cache, without root and without touching the host.
 
 apt checks every package against the signed index, so what is unpacked is what Debian built. The

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Builds the project's modules for the lab's kernel, from a copy of the sources, with the fetched headers.
 
 The copy keeps the layout of the repository and the files' times, so that only what changed is compiled anew.

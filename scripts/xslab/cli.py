@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The command line of scripts/lab."""
 
 from __future__ import annotations

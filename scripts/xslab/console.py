@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Takes a guest's console apart again: the command's output, the lab's records, the kernel's own lines.
 
 labexec.c says how records look. Everything outside a record is the kernel's. A kernel line may land in the

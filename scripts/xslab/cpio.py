@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """A file tree in memory, and the two archives it can become: cpio for a kernel, tar for a running dom0.
 
 Written here rather than by host programs so that the same tree always gives the same bytes.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The shared libraries that a program needs, found by reading ELF files: nothing is run, no tool is needed."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The images of Xen, dom0 and the guest, made out of the unpacked packages and kept in the cache."""
 
 from __future__ import annotations

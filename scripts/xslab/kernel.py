@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Kernel files: the ELF inside a bzImage, and modules with what they depend on."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """The emulated machine: QEMU's command line, its life, and the channels to what runs in it.
 
 Each channel is one end of a socket pair whose other end QEMU inherits: no paths, no ports, nothing to collide or to

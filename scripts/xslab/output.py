@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Where lines go: to the terminal with a prefix, to the log files of the run, to the events file."""
 
 from __future__ import annotations

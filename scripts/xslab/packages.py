@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What is fetched: named sets of packages, each unpacked into a tree of its own in the cache."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Where things lie, locks between runs, and the two kinds of error the lab reports."""
 
 from __future__ import annotations

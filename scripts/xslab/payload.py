@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What enters the machine for one run: the commands, the modules, the added files.
 
 One tree for dom0; in it, as a cpio archive, the tree for guests. Cold, dom0's tree is appended to its initramfs; warm, it

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """lab run: from a wish to an exit status."""
 
 from __future__ import annotations

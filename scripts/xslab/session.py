@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """One run's conversation with the machine: reads all channels, keeps the facts, watches the clock."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """Snapshots of a booted dom0, with a guest that waits for work where one fits.
 
 A snapshot is made on first use for a configuration and belongs to everything that it depends on: the images, the

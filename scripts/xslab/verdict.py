@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: GPL-2.0
 """What a run's exit status is. Pure: facts in, a status and one line out.
 
 The guest's word comes over the console (a record with the run's nonce), the hypervisor's word is the reason it

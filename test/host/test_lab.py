@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
 """Tests of the lab that need no QEMU: options, archives, libraries, the console's records, sessions, verdicts."""
 
 import contextlib
