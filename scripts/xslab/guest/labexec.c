@@ -10,7 +10,8 @@
  * In BYTES, the bytes \001 \002 \020 \n \r are \020 and a letter. A record holds no
  * newline, so a kernel line that lands inside one can be taken out again.
  *
- * Its own exit status is COMMAND's. What COMMAND leaves running in the background is not waited for.
+ * Its own exit status is COMMAND's. What COMMAND leaves running in the background
+ * is not waited for.
  */
 #define _GNU_SOURCE
 #include <errno.h>
