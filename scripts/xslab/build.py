@@ -78,7 +78,8 @@ def _make(headers: Path, folder: Path, copy: Path, symbols: Path | None, log: Pa
                if shutil.which("gcc-12") else "CC=gcc", "modules"]
     if symbols:
         command.append(f"KBUILD_EXTRA_SYMBOLS={symbols}")
-    env = {k: v for k, v in os.environ.items() if k not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARCH", "CROSS_COMPILE")}
+    dropped = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARCH", "CROSS_COMPILE")
+    env = {k: v for k, v in os.environ.items() if k not in dropped}
     done = subprocess.run(command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL)
     text = (done.stdout + done.stderr).replace(f"{copy}/", "")
     with open(log, "a") as out:

@@ -122,7 +122,8 @@ def parser() -> argparse.ArgumentParser:
     actions = top.add_subparsers(dest="action", required=True, metavar="fetch|build|build-kernel|run")
 
     fetch = actions.add_parser("fetch", parents=[common], help="bring the Debian packages into the cache",
-                               description="Brings the Debian packages into the cache, once; `lab run` does so by itself.")
+                               description="Brings the Debian packages into the cache, once; "
+                                           "`lab run` does so by itself.")
     fetch.add_argument("--type", action="append", choices=TYPES, help="only what this guest type needs (default: all)")
     fetch.set_defaults(call=_fetch)
 
@@ -145,10 +146,11 @@ def parser() -> argparse.ArgumentParser:
     guest = do.add_argument_group("the guest")
     guest.add_argument("--type", default="pv", choices=TYPES, help="how Xen runs it (default pv)")
     guest.add_argument("--attach", default="own", choices=["own", "share", "none"],
-                       help="own: the kernel's xenbus is kept down and xsfront.ko inserted (default); share: a stock guest, "
-                            "xsfront.ko inserted; none: a stock guest, xsfront.ko at hand")
+                       help="own: the kernel's xenbus is kept down and xsfront.ko inserted (default); "
+                            "share: a stock guest, xsfront.ko inserted; none: a stock guest, xsfront.ko at hand")
     guest.add_argument("--no-insmod", action="store_true", help="do not insert xsfront.ko")
-    guest.add_argument("--modparam", action="append", default=[], metavar="NAME=VALUE", help="a parameter for xsfront.ko")
+    guest.add_argument("--modparam", action="append", default=[], metavar="NAME=VALUE",
+                       help="a parameter for xsfront.ko")
     guest.add_argument("--vcpus", type=_count(1, 8), default=1, metavar="N", help="virtual CPUs (default 1)")
     guest.add_argument("--memory", type=_count(96, 2048), metavar="MB",
                        help="memory (default 128, of a debug kernel what it needs)")
@@ -163,12 +165,15 @@ def parser() -> argparse.ArgumentParser:
     dom0.add_argument("--store", default="xenstored", choices=["xenstored", "oxenstored"], help="the XenStore server")
     how = do.add_argument_group("how")
     how.add_argument("--timeout", type=_seconds, default=120, metavar="SECONDS",
-                     help="for COMMAND, from when the guest is about to run it (default 120); booting has its own limits")
-    how.add_argument("--icount", action="store_true", help="time counts instructions, and repeats exactly; about half as fast")
+                     help="for COMMAND, from when the guest is about to run it (default 120); "
+                          "booting has its own limits")
+    how.add_argument("--icount", action="store_true",
+                     help="time counts instructions, and repeats exactly; about half as fast")
     how.add_argument("--cold", action="store_true", help="boot afresh, use no snapshot")
     how.add_argument("--quiet", "-q", action="store_true", help="COMMAND's own output alone, byte for byte")
     how.add_argument("--verbose", "-v", action="store_true", help="kernels' and Xen's lines, too")
-    how.add_argument("--events", metavar="FILE", help="every line as JSON: t (seconds since the guest was made), who, kind, line")
+    how.add_argument("--events", metavar="FILE",
+                     help="every line as JSON: t (seconds since the guest was made), who, kind, line")
     how.add_argument("--logs", action="store_true", help="say where the logs are, at the end")
     do.add_argument("command", nargs="*", metavar="COMMAND", help=argparse.SUPPRESS)
     do.set_defaults(call=_run)
@@ -209,8 +214,9 @@ def _run(options: argparse.Namespace) -> int:
     wish = Wish(
         type=options.type, attach=options.attach, command=" ".join(options.command) if options.command else None,
         dom0=options.dom0, before=options.dom0_before, insmod=not options.no_insmod, modparams=options.modparam,
-        memory=options.memory or (debug.memory if debug else 128), vcpus=options.vcpus, cmdline=options.cmdline, guest_conf=options.guest_conf,
-        store=options.store, kernel=options.kernel, kernel_cmdline=debug.cmdline if debug else "", icount=options.icount, add=options.add,
+        memory=options.memory or (debug.memory if debug else 128), vcpus=options.vcpus, cmdline=options.cmdline,
+        guest_conf=options.guest_conf, store=options.store, kernel=options.kernel,
+        kernel_cmdline=debug.cmdline if debug else "", icount=options.icount, add=options.add,
         dom0_add=options.dom0_add)
     manner = run.Manner(timeout=options.timeout, cold=options.cold, quiet=options.quiet, verbose=options.verbose,
                         events=options.events, show_logs=options.logs)

@@ -4,8 +4,9 @@
 A kernel is tinyconfig and the fragments of kernels/. It is built in one folder of the cache: what was interrupted goes
 on where it stood, and what changed is built anew. A stamp, written last, says for what it is complete.
 
-Two facts about Linux 6.1 shape all this. A PV guest never comes by kasan_early_init(), so KASAN is for PVH alone. And some
-objects run before a sanitizer can (UNINSTRUMENTED); they are compiled without it, which is the only change to the source.
+Two facts about Linux 6.1 shape all this. A PV guest never comes by kasan_early_init(), so KASAN is for PVH alone. And
+some objects run before a sanitizer can (UNINSTRUMENTED); they are compiled without it, which is the only change to the
+source.
 """
 
 from __future__ import annotations
@@ -222,7 +223,8 @@ def _build(kernel: DebugKernel, source: Path, source_key: str, place: Path, key:
     _configure(kernel, make, out, log)
     _call([*make, f"-j{os.cpu_count() or 1}", "bzImage", "modules"], log)
     shutil.rmtree(place / "modules", ignore_errors=True)
-    _call([*make, f"INSTALL_MOD_PATH={place / 'modules'}", "INSTALL_MOD_STRIP=1", "DEPMOD=true", "modules_install"], log)
+    where = f"INSTALL_MOD_PATH={place / 'modules'}"
+    _call([*make, where, "INSTALL_MOD_STRIP=1", "DEPMOD=true", "modules_install"], log)
     release = (out / "include/config/kernel.release").read_text().strip()
     bzimage = (out / "arch/x86/boot/bzImage").read_bytes()
     with fresh_file(place / "complete") as stamp:

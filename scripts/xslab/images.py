@@ -56,7 +56,8 @@ def library_dirs(*trees: Tree) -> list[Path]:
     """Where shared libraries lie in unpacked packages."""
     dirs: list[Path] = []
     for tree in trees:
-        dirs += [tree.path / XEN_LIB / "lib/x86_64-linux-gnu", tree.path / "usr/lib/x86_64-linux-gnu", tree.path / LIBRARIES]
+        dirs += [tree.path / XEN_LIB / "lib/x86_64-linux-gnu", tree.path / "usr/lib/x86_64-linux-gnu"]
+        dirs += [tree.path / LIBRARIES]
         dirs += sorted((tree.path / "usr/lib/x86_64-linux-gnu").glob("*/"))
     return [d for d in dirs if d.is_dir()]
 
@@ -169,7 +170,10 @@ def _store_tools(xen: Tree, tree: FileTree) -> dict[str, Path]:
     """Debian's xenstore-* (links to one program) and Xen's test-xenstore."""
     for tool in ("read", "write", "ls", "list", "exists", "rm", "chmod", "watch"):
         tree.link(f"bin/xenstore-{tool}", "xenstore")
-    return {"bin/xenstore": xen.path / "usr/bin/xenstore", "bin/test-xenstore": xen.path / XEN_LIB / "bin/test-xenstore"}
+    return {
+        "bin/xenstore": xen.path / "usr/bin/xenstore",
+        "bin/test-xenstore": xen.path / XEN_LIB / "bin/test-xenstore",
+    }
 
 
 def _guest_tree(xen: Tree, modules: kernel.ModuleTree, labexec: Path) -> FileTree:

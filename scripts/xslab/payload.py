@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What enters the machine for one run: the commands, the modules, the added files.
 
-One tree for dom0; in it, as a cpio archive, the tree for guests. Cold, dom0's tree is appended to its initramfs; warm, it
-comes as a tar archive over the control channel.
+One tree for dom0; in it, as a cpio archive, the tree for guests. Cold, dom0's tree is appended to its initramfs; warm,
+it comes as a tar archive over the control channel.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ def guest_tree(wish: Wish, store: Store, built: dict[str, Path], present: set[st
 def for_console(archive: bytes) -> bytes:
     """What is written to a waiting guest's console: a line with length and sum, then the packed archive.
 
-    The console is slow, so it is packed hard; and to it a byte 0x0f is the SysRq key, and two of them are one such byte.
+    The console is slow, so it is packed hard; and to it a byte 0x0f is the SysRq key, and two of them are one such
+    byte.
     """
     packed = lzma.compress(archive, check=lzma.CHECK_CRC32, preset=6)
     head = f"{len(packed)} {hashlib.md5(packed, usedforsecurity=False).hexdigest()}\n"
@@ -135,7 +136,8 @@ def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], dom0_built: dict
               present: dict[str, set[str]], warm: bool = False) -> FileTree:
     """/lab of dom0, and the guests' share: as initramfs, and for a guest that waits (`warm`) as what its console takes.
 
-    The modules are `built` for the guest's kernel and `dom0_built` for dom0's. `present` says which files the images of "dom0" and "guest" have already.
+    The modules are `built` for the guest's kernel and `dom0_built` for dom0's. `present` says which files the images of
+    "dom0" and "guest" have already.
     """
     tree = FileTree()
     tree.directory("lab/.run")

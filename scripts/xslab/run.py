@@ -22,7 +22,8 @@ from .verdict import CRASHED, LAB_BROKE, RunFacts, TIMEOUT, Verdict, judge
 ICOUNT_SLOWER = 3
 SETTLE = 0.5  # seconds for a machine that waits to come to rest before it is saved
 PATIENCE = 30  # seconds for a restored dom0 to answer
-DEATH = re.compile(r"\] (BUG: |WARNING: |Oops|Kernel panic|general protection|Unable to handle|kernel BUG)|Internal error")
+DEATH = re.compile(
+    r"\] (BUG: |WARNING: |Oops|Kernel panic|general protection|Unable to handle|kernel BUG)|Internal error")
 
 
 @dataclass
@@ -73,7 +74,8 @@ class Runner:
             self.out.close()
 
     def _work(self, warm: bool) -> FileTree:
-        return payload.dom0_tree(self.wish, self.store, self.files, self.dom0_files, secrets.token_hex(6), self.image.present(), warm)
+        return payload.dom0_tree(self.wish, self.store, self.files, self.dom0_files, secrets.token_hex(6),
+                                 self.image.present(), warm)
 
     def _session(self, vm: machine.Machine) -> Session:
         slower = ICOUNT_SLOWER if self.wish.icount else 1
