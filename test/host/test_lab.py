@@ -224,7 +224,8 @@ class Console(unittest.TestCase):
     def test_labexec_is_understood(self):
         with tempfile.TemporaryDirectory() as folder:
             program = Path(folder, "labexec")
-            subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program, paths.XSLAB / "guest/labexec.c"], check=True)
+            subprocess.run(["gcc", "-Wall", "-Wextra", "-Werror", "-o", program, paths.XSLAB / "guest/labexec.c"],
+                           check=True)
             raw = bytes(range(256))
             octal = "".join("\\%03o" % n for n in raw)
             command = f"printf '{octal}'; echo; (sleep 9 &) ; exit 77"
@@ -378,7 +379,8 @@ class Sessions(unittest.TestCase):
         self.assertEqual(judge(facts).status, LAB_BROKE)
 
     def test_dom0_drives_all(self):
-        script = [("control", b"run\nguest a 1 5 N-a\nended a 0\n"), ("dom0", b"all well\n"), ("control", b"dom0-exit 0\ndone\n")]
+        script = [("control", b"run\nguest a 1 5 N-a\nended a 0\n"), ("dom0", b"all well\n"),
+                  ("control", b"dom0-exit 0\ndone\n")]
         facts, printed = self.play(script, first_guest=False)
         self.assertEqual(judge(facts).status, 0)
         self.assertEqual(printed, b"all well\n")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# dead.dom0.sh - dom0's half. The server is stopped meanwhile, so that it does not see what is done to
-# the ring, and does not give the guest up for ever.
+# dead.dom0.sh - dom0's half. The server is stopped meanwhile, so that it does not see what is done
+# to the ring, and does not give the guest up for ever.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * ringpoke.c - changes one word of a guest's store page, from dom0, as a store that goes wrong would.
+ * ringpoke.c - changes one word of a guest's store page, from dom0, as a store that goes wrong
+ * would.
  *
  *   ringpoke DOMID WORD          prints it
  *   ringpoke DOMID WORD VALUE    writes it; "+5000" and "-5000" are added to what is there

@@ -317,7 +317,10 @@ static void t_pileup(void)
 		struct pollfd p = { .fd = fd, .events = POLLOUT };
 
 		good &= ask(fd, XS_READ, 1000 + i, 0, LIT("domid"));
-		/* A file may have 64 requests without a reply taken in; then it waits for the store. */
+		/*
+		 * A file may have 64 requests without a reply taken in; then it waits for the
+		 * store.
+		 */
 		good &= poll(&p, 1, ANSWER_MS) == 1;
 		good &= ask(fd, XS_WATCH, 2000 + i, 0, data,
 			    snprintf(data, sizeof(data), "data%ctoken%d", 0, i) + 1);
@@ -439,8 +442,8 @@ static void t_threads(void)
 		pthread_join(t[i], &good);
 		sum += (long)good;
 	}
-	check(sum == THREADS * CALLS, "%d threads x %d calls: %ld answers are right", THREADS, CALLS,
-	      sum);
+	check(sum == THREADS * CALLS, "%d threads x %d calls: %ld answers are right", THREADS,
+	      CALLS, sum);
 	check(stat_of("in_flight_most") <= 16, "at most %ld were in flight",
 	      stat_of("in_flight_most"));
 }
@@ -474,7 +477,8 @@ static void t_quota(void)
 		pthread_join(t[i], &good);
 		sum += (long)good;
 	}
-	check(sum == 30, "30 transactions at once, %ld of them began: the guest's quota queues", sum);
+	check(sum == 30, "30 transactions at once, %ld of them began: the guest's quota queues",
+	      sum);
 }
 
 static void t_shared(void)
@@ -646,8 +650,8 @@ static void *reader(void *ended)
 }
 
 /*
- * 100 watches, an open transaction, 16 readers; then `ready` is made, and dom0 breaks the ring. When
- * it is live again everything must be there but the transaction.
+ * 100 watches, an open transaction, 16 readers; then `ready` is made, and dom0 breaks the ring.
+ * When it is live again everything must be there but the transaction.
  */
 static void t_mended(void)
 {
@@ -699,7 +703,8 @@ static void t_dead(void)
 		usleep(50000);
 	}
 	check(!strcmp(state(), "dead"), "the state is %s", state());
-	check(call(fd, &f, XS_READ, 0, LIT("domid")) && is_error(&f, "EIO"), "a read fails at once");
+	check(call(fd, &f, XS_READ, 0, LIT("domid")) && is_error(&f, "EIO"),
+	      "a read fails at once");
 	check(call(fd, &f, XS_WATCH, 0, LIT("data\0t")) && is_error(&f, "EIO"), "so does a watch");
 	check(call(fd, &f, XS_TRANSACTION_START, 0, LIT("")) && is_error(&f, "EIO"),
 	      "and a transaction");
