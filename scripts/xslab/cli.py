@@ -10,7 +10,7 @@ import sys
 from typing import Callable, NoReturn
 
 from . import build as builder
-from . import debugkernel, packages, run
+from . import debugkernel, extras, packages, run
 from .packages import Store
 from .paths import BuildError, LabError, UserError, cache_dir, say, source_dir
 from .payload import Wish, split_added
@@ -158,6 +158,8 @@ def parser() -> argparse.ArgumentParser:
     guest.add_argument("--guest-conf", action="append", default=[], metavar="LINE", help="a line more in its xl config")
     guest.add_argument("--add", action="append", default=[], metavar="[NAME=]FILE",
                        help="a file or folder for its working directory; programs bring the libraries they need")
+    guest.add_argument("--with", action="append", default=[], dest="extras", choices=sorted(extras.EXTRAS),
+                       metavar="NAME", help="programs beyond the image: python (python3 with pyxs)")
     dom0 = do.add_argument_group("dom0")
     dom0.add_argument("--dom0", metavar="COMMAND", help="runs in dom0 beside the guest's command")
     dom0.add_argument("--dom0-before", metavar="COMMAND", help="runs in dom0 before the guest is made")
@@ -183,6 +185,8 @@ def parser() -> argparse.ArgumentParser:
 def _fetch(options: argparse.Namespace) -> int:
     store = Store(cache_dir(options.cache))
     for name in packages.needed(options.type or ["hvm"], debugkernel.base_of(options.kernel)):
+        store.tree(name)
+    for name in [] if options.type else sorted(extras.EXTRAS):
         store.tree(name)
     if not store.fetched_something:
         say("everything is here already")
@@ -217,7 +221,7 @@ def _run(options: argparse.Namespace) -> int:
         memory=options.memory or (debug.memory if debug else 128), vcpus=options.vcpus, cmdline=options.cmdline,
         guest_conf=options.guest_conf, store=options.store, kernel=options.kernel,
         kernel_cmdline=debug.cmdline if debug else "", icount=options.icount, add=options.add,
-        dom0_add=options.dom0_add)
+        extras=sorted(set(options.extras)), dom0_add=options.dom0_add)
     manner = run.Manner(timeout=options.timeout, cold=options.cold, quiet=options.quiet, verbose=options.verbose,
                         events=options.events, show_logs=options.logs)
     return run.Runner(Store(cache_dir(options.cache)), source_dir(options.src), wish, manner).run()

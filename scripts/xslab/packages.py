@@ -19,6 +19,10 @@ XEN_PACKAGES = """
     libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1
     libxentoollog1 libyajl2 libncurses6 libtinfo6 libc6 libgcc-s1 zlib1g liblzma5 libbz2-1.0 libzstd1
     libuuid1 busybox-static""".split()
+# For guests that want them (extras.py); libraries that the xen set has are left out.
+EXTRA_PACKAGES = {
+    "python": "python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libexpat1 python3-pyxs".split(),
+}
 HVM_ROOTS = ["qemu-system-xen", "seabios", "qemu-system-data"]
 # Not needed by the device model at run time, and most of its closure's weight.
 HVM_UNNEEDED = re.compile(
@@ -89,6 +93,8 @@ class Store:
         """The packages of a set, and the kernel's release where it has one."""
         if name == "xen":
             return XEN_PACKAGES, ""
+        if name in EXTRA_PACKAGES:
+            return EXTRA_PACKAGES[name], ""
         if name == "hvm":
             return [n for n in archive.closure(*HVM_ROOTS) if not HVM_UNNEEDED.fullmatch(n)], ""
         kind, _, version = name.partition("-")
@@ -106,7 +112,7 @@ class Store:
     def _fetch(self, name: str) -> Tree:
         if not shutil.which("dpkg-deb"):
             raise LabError("dpkg-deb is missing: the lab is made of Debian packages")
-        suite = XEN_SUITE if name in ("xen", "hvm") else kernel_named(name.partition("-")[2]).suite
+        suite = XEN_SUITE if name in ("xen", "hvm", *EXTRA_PACKAGES) else kernel_named(name.partition("-")[2]).suite
         archive = apt.PrivateApt(self.cache, suite)
         with locked(archive.lock):
             archive.update()
@@ -145,6 +151,6 @@ def headers_dir(tree: Tree) -> Path:
 
 
 def needed(types: list[str], kernel: str) -> list[str]:
-    """The sets that runs of these guest types need."""
+    """The sets that runs of these guest types need, without extras."""
     sets = ["xen", f"kernel-{kernel}", f"headers-{kernel}"]
     return sets + (["hvm"] if "hvm" in types else [])

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import elf
+from . import elf, extras
 from .cpio import FileTree
 from .images import LIBRARIES, library_dirs
 from .packages import Store
@@ -44,6 +44,7 @@ class Wish:
     kernel_cmdline: str = ""  # what that kernel wants, before the user's
     icount: bool = False
     add: list[str] = field(default_factory=list)
+    extras: list[str] = field(default_factory=list)
     dom0_add: list[str] = field(default_factory=list)
 
     def guest_cmdline(self, waiting: bool = False) -> str:
@@ -122,13 +123,22 @@ def for_console(archive: bytes) -> bytes:
     return head.encode() + packed.replace(b"\x0f", b"\x0f\x0f")
 
 
-def stage_tree(wish: Wish, waiting_guest: bool) -> FileTree:
-    """What dom0 needs to come to the point where a snapshot is taken: no work yet."""
+def extras_tree(wish: Wish, store: Store, present: dict[str, set[str]]) -> FileTree:
+    """What --with brings into guests."""
+    tree = FileTree()
+    extras.add(tree, store, wish.extras, present["guest"])
+    return tree
+
+
+def stage_tree(wish: Wish, waiting_guest: bool, store: Store, present: dict[str, set[str]]) -> FileTree:
+    """What dom0 needs to come to the point where a snapshot is taken: no work yet, but the guest's extras."""
     tree = FileTree()
     tree.directory("lab/.run")
     tree.add("lab/.run/env", _environment(wish, "-", waiting_guest))
     if wish.guest_conf:
         tree.add("lab/.run/guest-conf", "\n".join(wish.guest_conf) + "\n")
+    if waiting_guest and wish.extras:
+        tree.add("images/guest-payload.cpio", extras_tree(wish, store, present).cpio())
     return tree
 
 
@@ -155,7 +165,8 @@ def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], dom0_built: dict
     search = library_dirs(store.tree("xen"))
     _add_files(tree, added + [split_added(a) for a in wish.dom0_add], search, present["dom0"])
     guest = guest_tree(wish, store, built, present["guest"])
-    tree.add("images/guest-payload.cpio", guest.cpio())
+    extra = extras_tree(wish, store, present).cpio() if wish.extras else b""
+    tree.add("images/guest-payload.cpio", extra + guest.cpio())
     if warm and wish.command is not None:
         guest.add("lab/.run/env", environment)
         guest.add("lab/.run/command", wish.command + "\n")

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, debugkernel, images, machine, payload, snapshot
+from . import build, debugkernel, extras, images, machine, payload, snapshot
 from .cpio import FileTree
 from .output import Output, new_run_dir
 from .packages import Store
@@ -106,7 +106,8 @@ class Runner:
         waiting_guest = wish.command is not None and wish.before is None
         config = None
         if waiting_guest:
-            config = [wish.type, str(wish.memory), str(wish.vcpus), wish.guest_cmdline(waiting=True), *wish.guest_conf]
+            config = [wish.type, str(wish.memory), str(wish.vcpus), wish.guest_cmdline(waiting=True), *wish.guest_conf,
+                      *extras.keys(self.store, wish.extras)]
         place = snapshot.place(self.store.cache, self.shape, self.image.key, self.qemu, config)
         try:
             for _ in range(2):
@@ -126,7 +127,8 @@ class Runner:
                 return
             say(f"booting {'dom0 and a waiting guest' if waiting_guest else 'dom0'} for a snapshot (once)")
             with machine.Machine(self.shape, self.where / "qemu-snapshot.log") as vm:
-                self._boot(vm, payload.stage_tree(self.wish, waiting_guest), waiting=True)
+                stage = payload.stage_tree(self.wish, waiting_guest, self.store, self.image.present())
+                self._boot(vm, stage, waiting=True)
                 session = self._session(vm)
                 facts = session.run(until_waiting=True)
                 (self.where / "initrd").unlink(missing_ok=True)

@@ -45,7 +45,8 @@ class Options(unittest.TestCase):
     def test_wrong_use_is_one_line_and_status_2(self):
         for words in (["run"], ["run", "--vcpus", "0", "--", "x"], ["run", "--type", "xen", "--", "x"], ["fly"],
                       ["run", "--timeout", "no", "--", "x"], ["run", "--add", "/does/not/exist", "--", "x"],
-                      ["run", "--kernel", "9.9", "--", "x"], ["run", "--cmdline", "a\nb", "--", "x"], []):
+                      ["run", "--kernel", "9.9", "--", "x"], ["run", "--with", "perl", "--", "x"],
+                      ["run", "--cmdline", "a\nb", "--", "x"], []):
             with self.subTest(words=words):
                 status, said = quietly(cli.main, words)
                 self.assertEqual(status, 2)
