@@ -37,6 +37,7 @@ struct xs_handle *xs_open(const char *name)
 	h->name = name;
 	mutex_init(&h->lock);
 	INIT_LIST_HEAD(&h->watches);
+	init_waitqueue_head(&h->quiet);
 	xa_init(&h->transactions);
 	return h;
 }
@@ -58,7 +59,7 @@ void xs_close(struct xs_handle *h)
 		return;
 	xs_unwatch_all(h);
 	xa_for_each(&h->transactions, tx, entry)
-		xs_tx_drop((u32)tx, xa_to_value(entry));
+		xs_tx_drop((struct xs_tx){ tx, xa_to_value(entry) });
 	xa_destroy(&h->transactions);
 	kfree(h);
 }
@@ -76,20 +77,20 @@ static struct xs_vec text(const char *s)
  * @h: a handle
  * @tx: a transaction, or XS_NO_TRANSACTION
  * @path: the node
+ * @ref: takes the transaction with its connection, for the request
  *
- * Return: 0; -EINVAL or -ENAMETOOLONG for @path; -EINVAL when the handle has no such transaction;
- * -EAGAIN when its connection is no more.
+ * Return: 0; -EINVAL or -ENAMETOOLONG for @path; -EINVAL when the handle has no such transaction.
  */
-int xs_handle_check(struct xs_handle *h, u32 tx, const char *path)
+int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx *ref)
 {
 	void *epoch;
 
+	*ref = XS_TX_NONE;
 	if (tx != XS_NO_TRANSACTION) {
 		epoch = xa_load(&h->transactions, tx);
 		if (!epoch)
 			return -EINVAL;
-		if (xa_to_value(epoch) != xs_tx_epoch())
-			return -EAGAIN;
+		*ref = (struct xs_tx){ tx, xa_to_value(epoch) };
 	}
 	return xs_path_check(path);
 }
@@ -99,25 +100,27 @@ static int tell(struct xs_handle *h, u32 type, u32 tx, const char *path, const v
 		size_t len)
 {
 	struct xs_vec vec[] = { text(path), { more, len } };
-	int err = xs_handle_check(h, tx, path);
+	struct xs_tx ref;
+	int err = xs_handle_check(h, tx, path, &ref);
 	char ok[4];
 
 	if (!err && len > XS_PAYLOAD_MAX)
 		err = -E2BIG;
 	if (err)
 		return err;
-	return xs_client_call(type, tx, vec, ARRAY_SIZE(vec), ok, sizeof(ok), NULL);
+	return xs_client_call(type, ref, vec, ARRAY_SIZE(vec), ok, sizeof(ok), NULL);
 }
 
 /* A request about one path whose answer is data. Returns its length or a negative errno. */
 static int ask(struct xs_handle *h, u32 type, u32 tx, const char *path, void *reply, size_t size)
 {
 	struct xs_vec vec = text(path);
-	int err = xs_handle_check(h, tx, path);
+	struct xs_tx ref;
+	int err = xs_handle_check(h, tx, path, &ref);
 	u32 len;
 
 	if (!err)
-		err = xs_client_call(type, tx, &vec, 1, reply, min_t(size_t, size, XS_PAYLOAD_MAX),
+		err = xs_client_call(type, ref, &vec, 1, reply, min_t(size_t, size, XS_PAYLOAD_MAX),
 				     &len);
 	return err ? err : (int)len;
 }
@@ -360,7 +363,7 @@ int xs_get_domain_path(struct xs_handle *h, u16 domid, char *buf, size_t size)
 	char digits[8];
 	u32 n = snprintf(digits, sizeof(digits), "%u", domid) + 1, len;
 	const struct xs_vec vec = { digits, n };
-	int err = xs_client_call(XS_GET_DOMAIN_PATH, 0, &vec, 1, buf,
+	int err = xs_client_call(XS_GET_DOMAIN_PATH, XS_TX_NONE, &vec, 1, buf,
 				 min_t(size_t, size, XS_PAYLOAD_MAX), &len);
 
 	if (err)
@@ -386,14 +389,15 @@ EXPORT_SYMBOL_GPL(xs_get_domain_path);
  */
 int xs_transaction_start(struct xs_handle *h, u32 *tx)
 {
-	unsigned long epoch;
-	int err = xs_tx_start(tx, &epoch);
+	struct xs_tx ref;
+	int err = xs_tx_start(&ref);
 
 	if (err)
 		return err;
-	err = xa_err(xa_store(&h->transactions, *tx, xa_mk_value(epoch), GFP_KERNEL));
+	*tx = ref.id;
+	err = xa_err(xa_store(&h->transactions, ref.id, xa_mk_value(ref.epoch), GFP_KERNEL));
 	if (err)
-		xs_tx_drop(*tx, epoch);
+		xs_tx_drop(ref);
 	return err;
 }
 EXPORT_SYMBOL_GPL(xs_transaction_start);
@@ -404,25 +408,30 @@ EXPORT_SYMBOL_GPL(xs_transaction_start);
  * @tx: from xs_transaction_start() with the same handle
  * @commit: false to have nothing of it happen
  *
- * Whatever this returns, the transaction is over. Context: may sleep.
+ * Whatever this returns, @tx cannot be used any more. Context: may sleep.
  *
- * Return: 0; -EAGAIN when somebody else has changed what it has read or written: nothing of it has
- * happened, run the whole of it again; -EINVAL when the handle has no such transaction; what
+ * Return: 0; -EAGAIN when somebody else has changed what it has read or written, or the connection
+ * was lost before: nothing of it has happened, run the whole of it again; -ECONNRESET, -ETIMEDOUT or
+ * -EINTR when nobody knows whether it has; -EINVAL when the handle has no such transaction; what
  * xsfront.h lists.
  */
 int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit)
 {
 	const struct xs_vec vec = text(commit ? "T" : "F");
 	void *epoch = xa_erase(&h->transactions, tx);
-	int err = -EAGAIN;
+	struct xs_tx ref;
 	char ok[4];
+	int err;
 
 	if (!epoch)
 		return -EINVAL;
-	if (xa_to_value(epoch) == xs_tx_epoch())
-		err = xs_client_call(XS_TRANSACTION_END, tx, &vec, 1, ok, sizeof(ok), NULL);
-	xs_tx_over();
-	/* The connection broke with the commit under way: it has happened or not, who knows. */
+	ref = (struct xs_tx){ tx, xa_to_value(epoch) };
+	err = xs_client_call(XS_TRANSACTION_END, ref, &vec, 1, ok, sizeof(ok), NULL);
+	/* An end that was taken back may never have been sent: have it aborted after all. */
+	if (err == -EINTR || err == -ETIMEDOUT)
+		xs_tx_drop(ref);
+	else
+		xs_tx_over();
 	return err;
 }
 EXPORT_SYMBOL_GPL(xs_transaction_end);

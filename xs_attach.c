@@ -147,15 +147,15 @@ int xs_attach_own(struct xs_attach *at, unsigned long deadline)
 int xs_attach_listen(struct xs_attach *at, irq_handler_t handler, void *dev)
 {
 	int irq = (int)irq_from_evtchn(at->port);
-	int err = 0;
+	int err;
 
-	/* A predecessor has left the channel bound: see the top of this file. */
-	if (irq > 0)
-		err = request_irq(irq, handler, 0, KBUILD_MODNAME, dev);
-	else
-		irq = bind_evtchn_to_irqhandler(at->port, handler, 0, KBUILD_MODNAME, dev);
-	if (irq < 0)
-		err = irq;
+	/*
+	 * A predecessor may have left the channel bound: see the top of this file. Bound and requested
+	 * in two steps, since bind_evtchn_to_irqhandler() closes the channel when it fails.
+	 */
+	if (irq <= 0)
+		irq = bind_evtchn_to_irq(at->port);
+	err = irq < 0 ? irq : request_irq(irq, handler, 0, KBUILD_MODNAME, dev);
 	if (err) {
 		pr_err("cannot listen on the store's event channel %u: error %d\n", at->port, err);
 		return err;

@@ -125,6 +125,7 @@ static void on_expire(struct work_struct *work)
 	before = client.conn.stats.expired;
 	more = xs_conn_expire(&client.conn, get_jiffies_64());
 	before = client.conn.stats.expired - before;
+	wake_up_all(&client.idle);
 	spin_unlock_irq(&client.lock);
 	if (before)
 		pr_warn_ratelimited("no reply to %llu requests in time: %s\n", before, silence());
@@ -138,6 +139,8 @@ static int enqueue(struct xs_req *req)
 	lockdep_assert_held(&client.lock);
 	if (client.life != XS_LIVE && client.life != XS_MENDING)
 		return -ENOTCONN;
+	if (req->out.hdr.tx_id && req->epoch != client.epoch)
+		return -EAGAIN;
 	xs_conn_queue(&client.conn, req);
 	return 0;
 }
@@ -178,7 +181,8 @@ void xs_client_kick(void)
  *
  * Context: any that may take a spinlock, but not from done().
  *
- * Return: 0; -ENOTCONN when the connection is dead, and then done() is not called.
+ * Return: 0; else done() is not called: -ENOTCONN when the connection is dead, -EAGAIN when the one of
+ * the request's transaction is no more.
  */
 int xs_client_submit(struct xs_req *req)
 {
@@ -281,7 +285,7 @@ int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(s
 /**
  * xs_client_call() - one request and its reply
  * @type: message type
- * @tx: transaction, 0 for none
+ * @tx: transaction, or XS_TX_NONE
  * @vec: the payload in pieces
  * @nvec: how many
  * @reply: where the reply's payload goes
@@ -292,14 +296,15 @@ int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(s
  *
  * Return: 0 or an errno as listed in xsfront.h; -ENOBUFS when @reply is too small (@len is right).
  */
-int xs_client_call(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec,
+int xs_client_call(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec,
 		   void *reply, u32 cap, u32 *len)
 {
 	struct call call = { .req = { .reply = reply, .cap = cap, .done = call_done } };
-	int err = xs_out_init(&call.req.out, type, tx, vec, nvec);
+	int err = xs_out_init(&call.req.out, type, tx.id, vec, nvec);
 
 	if (err)
 		return err;
+	call.req.epoch = tx.epoch;
 	init_completion(&call.done);
 	err = xs_client_submit(&call.req);
 	if (!err)
@@ -328,14 +333,14 @@ static void post_done(struct xs_req *req)
 /**
  * xs_client_post() - send a request and forget it
  * @type: message type, of one whose answer is OK or an error
- * @tx: transaction, 0 for none
+ * @tx: transaction, or XS_TX_NONE
  * @vec: the payload in pieces; it is copied
  * @nvec: how many
  *
  * For what must be told to the store and can be waited for by nobody: the end of a watch, of a
  * transaction. Where memory is short it waits all the same. Context: may sleep.
  */
-void xs_client_post(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec)
+void xs_client_post(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec)
 {
 	struct xs_vec copy = { NULL, 0 };
 	struct post *post;
@@ -355,8 +360,9 @@ void xs_client_post(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec)
 	post->req.reply = post->ok;
 	post->req.cap = sizeof(post->ok);
 	post->req.done = post_done;
+	post->req.epoch = tx.epoch;
 	post->req.deadline = get_jiffies_64() + xs_client_timeout();
-	if (xs_out_init(&post->req.out, type, tx, &copy, 1) || xs_client_submit(&post->req))
+	if (xs_out_init(&post->req.out, type, tx.id, &copy, 1) || xs_client_submit(&post->req))
 		kfree(post);
 }
 
@@ -400,11 +406,11 @@ bool xs_client_idle(void)
  * xs_tx_epoch() - which connection is it?
  *
  * Return: a number that changes whenever the connection is lost; a transaction of another epoch is
- * over. It fits an xarray's value.
+ * over. 31 bits, so that it fits an xarray's value everywhere.
  */
-unsigned long xs_tx_epoch(void)
+u32 xs_tx_epoch(void)
 {
-	return READ_ONCE(client.epoch) & INT_MAX;
+	return READ_ONCE(client.epoch);
 }
 
 /**

@@ -8,6 +8,7 @@
 #include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 #include "include/xsfront.h"
 #include "xs_conn.h"
@@ -15,18 +16,35 @@
 /**
  * struct xs_handle - who uses the client
  * @name: for messages
- * @lock: guards @watches
+ * @lock: guards @watches and @orphans
  * @watches: what xs_watch() has made and xs_unwatch() has not ended
+ * @orphans: watches that their own callbacks have ended, and whose last call is not over
+ * @quiet: woken when one of them is
  * @transactions: open ones: index is the id, value the epoch (xs_tx_epoch()) that it belongs to
  */
 struct xs_handle {
 	const char *name;
 	struct mutex lock;
 	struct list_head watches;
+	unsigned int orphans;
+	wait_queue_head_t quiet;
 	struct xarray transactions;
 };
 
-int xs_handle_check(struct xs_handle *h, u32 tx, const char *path);
+/**
+ * struct xs_tx - a transaction, and the connection that it belongs to
+ * @id: as the server gave it; 0 for none
+ * @epoch: see xs_tx_epoch(); a request of another epoch's transaction is refused with -EAGAIN, since
+ *	   the server may give the same id out again
+ */
+struct xs_tx {
+	u32 id;
+	u32 epoch;
+};
+
+#define XS_TX_NONE	((struct xs_tx){ 0, 0 })
+
+int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx *ref);
 
 int xs_client_start(void);
 void xs_client_stop(void);
@@ -37,11 +55,11 @@ void xs_client_kick(void);
 void xs_client_resubmit(struct xs_req *req);
 bool xs_client_abandon(struct xs_req *req);
 int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(struct xs_req *));
-void xs_client_post(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec);
-int xs_client_call(u32 type, u32 tx, const struct xs_vec *vec, u32 nvec,
+void xs_client_post(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec);
+int xs_client_call(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec,
 		   void *reply, u32 cap, u32 *len);
 unsigned long xs_client_timeout(void);
-unsigned long xs_tx_epoch(void);
+u32 xs_tx_epoch(void);
 u32 xs_client_features(void);
 const char *xs_life_name(void);
 void xs_client_stats(struct xs_conn_stats *stats);

@@ -45,6 +45,7 @@ enum xs_req_state {
  * @reply: where the reply's payload goes
  * @cap: its size in bytes
  * @raw: an ERROR reply is a reply like any other: its name goes to @reply, @result is 0
+ * @epoch: the caller's: the connection that its transaction belongs to
  * @deadline: for xs_conn_expire(), in its caller's unit of time; 0 for none
  * @done: called once, when @result, @type and @len are valid
  * @result: 0, or a negative errno: what the store said, -ENOBUFS when the payload did not fit
@@ -61,6 +62,7 @@ struct xs_req {
 	void *reply;
 	u32 cap;
 	bool raw;
+	u32 epoch;
 	u64 deadline;
 	void (*done)(struct xs_req *req);
 

@@ -50,6 +50,7 @@
 #include "xs_transaction.h"
 
 #define REQUESTS_MAX	64
+#define WATCHES_MAX	1024
 #define REPLIES_BYTES	(1024 * 1024)
 #define EVENTS_BYTES	(256 * 1024)
 #define SMALL_REPLY	64	/* OK, a number, the name of an error */
@@ -106,6 +107,7 @@ struct request {
  * @lossy: an event was lost
  * @worker: does @todo, and cleans up after the file was closed
  * @watches: the worker's
+ * @nwatches: how many
  * @transactions: ids that this file has open; the worker and done() change it
  * @io: guards @out_at and what follows, the frame that is being written
  * @hdr: its header
@@ -126,6 +128,7 @@ struct xs_file {
 	bool working, closed, lossy;
 	struct work_struct worker;
 	struct list_head watches;
+	unsigned int nwatches;
 	struct xarray transactions;
 
 	struct mutex io;
@@ -387,11 +390,20 @@ static void *transaction_take(struct xs_file *f, u32 tx)
 	return entry;
 }
 
-/* A transaction that the store has ended is not ours to end any more. */
-static void note_transaction_end(struct request *r)
+static void transaction_over(struct xs_file *f, u32 tx)
 {
-	if (r->hdr.type == XS_TRANSACTION_END && transaction_take(r->file, r->hdr.tx_id))
+	if (transaction_take(f, tx))
 		xs_tx_over();
+}
+
+/*
+ * A transaction that the store has ended is not ours to end any more. EINVAL means that it did not
+ * understand the END; and what never got there has ended nothing.
+ */
+static bool has_ended(const struct request *r)
+{
+	return r->hdr.type == XS_TRANSACTION_END && !r->req.result &&
+		!(r->req.type == XS_ERROR && !strcmp(r->msg.data, "EINVAL"));
 }
 
 /* The reply of the store, or the connection's end. Called under client.lock. */
@@ -407,8 +419,10 @@ static void on_done(struct xs_req *req)
 		r->msg.hdr.type = req->type;
 		r->msg.hdr.len = req->len;
 		r->msg.data = r->reply;
+		r->reply[req->len] = '\0';	/* for has_ended(); there is room */
 	}
-	note_transaction_end(r);
+	if (has_ended(r))
+		transaction_over(f, r->hdr.tx_id);
 	spin_lock_irqsave(&f->lock, irq);
 	deliver_reply(r);
 	spin_unlock_irqrestore(&f->lock, irq);
@@ -444,10 +458,8 @@ static int check_transaction(struct request *r)
 	epoch = xa_load(&r->file->transactions, r->hdr.tx_id);
 	if (!epoch)
 		return -ENOENT;
-	if (xa_to_value(epoch) == xs_tx_epoch())
-		return 0;
-	note_transaction_end(r);
-	return -EAGAIN;
+	r->req.epoch = xa_to_value(epoch);
+	return 0;
 }
 
 static void send_plain(struct request *r)
@@ -460,7 +472,7 @@ static void send_plain(struct request *r)
 		reply_now(r, err);
 		return;
 	}
-	r->reply = kmalloc(cap, GFP_KERNEL);
+	r->reply = kmalloc(cap + 1, GFP_KERNEL);
 	if (!r->reply) {
 		reply_now(r, -ENOMEM);
 		return;
@@ -471,8 +483,11 @@ static void send_plain(struct request *r)
 	r->req.done = on_done;
 	xs_out_init(&r->req.out, r->hdr.type, r->hdr.tx_id, &vec, 1);
 	r->req.deadline = get_jiffies_64() + xs_client_timeout();
-	if (xs_client_submit(&r->req))
-		reply_now(r, -EIO);
+	err = xs_client_submit(&r->req);
+	if (err == -EAGAIN && r->hdr.type == XS_TRANSACTION_END)
+		transaction_over(r->file, r->hdr.tx_id);
+	if (err)
+		reply_now(r, err);	/* EAGAIN, or ENOTCONN, whose name is EIO */
 }
 
 /* ---- requests that concern what the file owns: the worker's ------------------------------ */
@@ -491,17 +506,20 @@ static void drop_early(struct watch *w)
 {
 	struct message *m, *next;
 
+	spin_lock_irq(&w->file->lock);
 	list_for_each_entry_safe(m, next, &w->early, link) {
 		list_del(&m->link);
 		w->file->event_bytes -= m->size;
 		message_free(m);
 	}
+	spin_unlock_irq(&w->file->lock);
 }
 
 static void watch_end(struct watch *w)
 {
 	xs_unsubscribe(&w->sub);
 	list_del(&w->link);
+	w->file->nwatches--;
 	kfree(w);
 }
 
@@ -544,8 +562,12 @@ static void do_watch(struct request *r)
 	struct watch *w;
 	int err = watch_strings(r, &path, &token, &depth);
 
-	if (err || watch_find(f, path, token)) {
-		reply_now(r, err ? err : -EEXIST);
+	if (!err && watch_find(f, path, token))
+		err = -EEXIST;
+	if (!err && f->nwatches >= WATCHES_MAX)
+		err = -E2BIG;	/* as C xenstored has it */
+	if (err) {
+		reply_now(r, err);
 		return;
 	}
 	w = watch_new(f, path, token);
@@ -558,6 +580,7 @@ static void do_watch(struct request *r)
 		return;
 	}
 	list_add(&w->link, &f->watches);
+	f->nwatches++;
 	make_reply(r, 0);
 	spin_lock_irq(&f->lock);
 	deliver_reply(r);
@@ -592,25 +615,25 @@ static void end_all(struct xs_file *f)
 		watch_end(w);
 	xa_for_each(&f->transactions, tx, entry)
 		if (transaction_take(f, tx))
-			xs_tx_drop((u32)tx, xa_to_value(entry));
+			xs_tx_drop((struct xs_tx){ tx, xa_to_value(entry) });
 }
 
 static void do_start(struct request *r)
 {
 	struct xs_file *f = r->file;
 	int err = r->hdr.tx_id ? -EBUSY : 0;	/* as the store has it: none inside another */
-	unsigned long epoch;
-	u32 tx;
+	struct xs_tx tx;
 
 	if (!err)
-		err = xs_tx_start(&tx, &epoch);
+		err = xs_tx_start(&tx);
 	if (!err) {
-		err = xa_err(xa_store_irq(&f->transactions, tx, xa_mk_value(epoch), GFP_KERNEL));
+		err = xa_err(xa_store_irq(&f->transactions, tx.id, xa_mk_value(tx.epoch),
+					  GFP_KERNEL));
 		if (err)
-			xs_tx_drop(tx, epoch);
+			xs_tx_drop(tx);
 	}
 	if (!err)
-		r->reply = kasprintf(GFP_KERNEL, "%u", tx);
+		r->reply = kasprintf(GFP_KERNEL, "%u", tx.id);
 	if (err || !r->reply) {
 		reply_now(r, err ? err : -ENOMEM);
 		return;
@@ -626,6 +649,12 @@ static void do_start(struct request *r)
 
 static void do_request(struct request *r)
 {
+	/* Nobody wants it any more, and it may take as long as the store likes. */
+	if (READ_ONCE(r->file->closed) &&
+	    (r->hdr.type == XS_WATCH || r->hdr.type == XS_TRANSACTION_START)) {
+		reply_now(r, -EIO);
+		return;
+	}
 	switch (r->hdr.type) {
 	case XS_WATCH:
 		do_watch(r);

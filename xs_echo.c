@@ -60,6 +60,7 @@
  * @write: serialises writers
  * @read: serialises readers
  * @index: guards ring.rsp_cons and the shared rsp_event
+ * @seen: the responses that there were at the last event; the handler's
  * @wait: readers and writers that wait
  * @lens: the length of each request, by its slot
  * @msg: the response that is being read; guarded by @read
@@ -79,6 +80,7 @@ struct echo {
 	struct mutex write;
 	struct mutex read;
 	spinlock_t index;
+	RING_IDX seen;
 	wait_queue_head_t wait;
 	u16 lens[64];
 	struct xsecho_msg msg;
@@ -133,8 +135,9 @@ static ssize_t break_off(struct echo *e, const char *why)
 
 static bool can_write(struct echo *e)
 {
+	/* Pairs with take_message(): a slot is ours again when its response has been copied out. */
 	return READ_ONCE(e->dead) ||
-		e->ring.req_prod_pvt - READ_ONCE(e->ring.rsp_cons) < RING_SIZE(&e->ring);
+		e->ring.req_prod_pvt - smp_load_acquire(&e->ring.rsp_cons) < RING_SIZE(&e->ring);
 }
 
 /* Asks for an event when there is nothing, and looks once more after that. */
@@ -154,8 +157,12 @@ static irqreturn_t on_event(int irq, void *data)
 {
 	struct echo *e = data;
 
+	RING_IDX prod = READ_ONCE(e->ring.sring->rsp_prod);
+
+	/* An event without a response: the kernel slows down a backend that goes on like that. */
+	xen_irq_lateeoi(irq, prod == e->seen ? XEN_EOI_FLAG_SPURIOUS : 0);
+	e->seen = prod;
 	wake_up_all(&e->wait);
-	xen_irq_lateeoi(irq, 0);
 	return IRQ_HANDLED;
 }
 
@@ -193,12 +200,12 @@ static ssize_t take_message(struct echo *e)
 	if (prod == cons)
 		return 0;
 	virt_rmb();	/* with the backend's barrier between response and rsp_prod */
-	memcpy(&e->msg, RING_GET_RESPONSE(&e->ring, cons), sizeof(e->msg));
+	RING_COPY_RESPONSE(&e->ring, cons, &e->msg);
 	expected = e->lens[cons % ARRAY_SIZE(e->lens)];
 	if (e->msg.id != (u16)cons || e->msg.len != expected)
 		return break_off(e, "a response does not fit its request");
 	spin_lock(&e->index);
-	WRITE_ONCE(e->ring.rsp_cons, cons + 1);
+	smp_store_release(&e->ring.rsp_cons, cons + 1);
 	spin_unlock(&e->index);
 	e->at = 0;
 	WRITE_ONCE(e->left, e->msg.len);
@@ -375,8 +382,8 @@ static int make_ring(struct echo *e, u16 domid)
 		return -ENOMEM;
 	sring = page_address(e->page);
 	SHARED_RING_INIT(sring);
-	FRONT_RING_INIT(&e->ring, sring, PAGE_SIZE);
-	BUILD_BUG_ON(__CONST_RING_SIZE(xsecho, PAGE_SIZE) > ARRAY_SIZE(e->lens));
+	FRONT_RING_INIT(&e->ring, sring, XEN_PAGE_SIZE);
+	BUILD_BUG_ON(__CONST_RING_SIZE(xsecho, XEN_PAGE_SIZE) > ARRAY_SIZE(e->lens));
 	ref = gnttab_grant_foreign_access(domid, virt_to_gfn(sring), 0);
 	if (ref < 0) {
 		__free_page(e->page);

@@ -38,6 +38,8 @@
 /* A step that the store has not carried out is taken again after this. */
 #define RETRY_SECONDS	5
 
+#define NOBODY		(~0u)	/* no device's number */
+
 /**
  * struct xs_front_dev - a device
  * @link: in its driver's list
@@ -52,6 +54,7 @@
  * @retry: looks again after the store has failed us
  * @front: our state
  * @back: the backend's, as read last
+ * @next: our state to be, while it is being written
  * @is_set_up: the driver's setup was called, its release was not
  * @connected: the driver's connect was called, its disconnect was not
  * @leaving: the driver is going away: do not begin anew
@@ -71,7 +74,7 @@ struct xs_front_dev {
 	u16 backend_id;
 	struct xs_watch *watch;
 	struct delayed_work retry;
-	u32 front, back;
+	u32 front, back, next;
 	bool is_set_up, connected, leaving, gone;
 	unsigned int failures;
 	unsigned int odd;
@@ -183,12 +186,29 @@ static int read_state(const char *dir, u32 *state)
 	return err;
 }
 
+/*
+ * In transaction @tx: is the device's directory still there? A WRITE would make it again. The keys that
+ * we write and the one that we look for go together, or not at all.
+ */
+static int still_there(struct xs_front_dev *dev, u32 tx)
+{
+	char *path = key_path(dev->node, "backend");
+	int there = path ? xs_exists(store, tx, path) : -ENOMEM;
+
+	kfree(path);
+	if (there < 0)
+		return there;
+	return there ? 0 : -ENOENT;
+}
+
 /* Keys and state become visible together, or not at all. */
 static int publish(struct xs_handle *h, u32 tx, void *ctx)
 {
 	struct xs_front_dev *dev = ctx;
-	int err = dev->drv->publish(dev, tx);
+	int err = still_there(dev, tx);
 
+	if (!err)
+		err = dev->drv->publish(dev, tx);
 	return err ? err : xs_front_put_u32(dev, tx, "state", XenbusStateInitialised);
 }
 
@@ -261,14 +281,30 @@ static int act(struct xs_front_dev *dev, struct xenbus_step step)
 	return err;
 }
 
-static int write_state(struct xs_front_dev *dev, u32 next)
+static int write_next(struct xs_handle *h, u32 tx, void *ctx)
 {
-	if (dev->gone)
-		return 0;
-	return xs_front_put_u32(dev, XS_NO_TRANSACTION, "state", next);
+	struct xs_front_dev *dev = ctx;
+	int err = still_there(dev, tx);
+
+	return err ? err : xs_front_put_u32(dev, tx, "state", dev->next);
 }
 
-/* A backend that is not online any more does not want to be called again. */
+/* A device that has gone meanwhile is not written to; the scan will find that, too. */
+static int write_state(struct xs_front_dev *dev, u32 next)
+{
+	int err;
+
+	if (dev->gone)
+		return 0;
+	dev->next = next;
+	err = xs_transaction(store, write_next, dev);
+	return err == -ENOENT ? 0 : err;
+}
+
+/*
+ * A backend that is not online any more does not want to be called again. What the store does not
+ * answer is not taken for a no: the step is taken, fails as well, and is taken again.
+ */
 static bool online(const struct xs_front_dev *dev)
 {
 	char *path = key_path(dev->backend, "online");
@@ -276,7 +312,9 @@ static bool online(const struct xs_front_dev *dev)
 	int err = path ? xs_read_u32(store, XS_NO_TRANSACTION, path, &value) : -ENOMEM;
 
 	kfree(path);
-	return !err && value;
+	if (err == -ENOENT || err == -EACCES || err == -EINVAL || err == -ERANGE)
+		return false;
+	return err || value;
 }
 
 static struct xenbus_step next_step(struct xs_front_dev *dev)
@@ -288,8 +326,8 @@ static struct xenbus_step next_step(struct xs_front_dev *dev)
 		step.action = XENBUS_RELEASE;
 		step.next = XenbusStateClosed;
 	}
-	if (dev->leaving && (step.action == XENBUS_SETUP || step.action == XENBUS_CONNECT ||
-			     step.action == XENBUS_RECONFIGURE))
+	/* Who leaves closes, whatever the backend does; if it has begun to, this says WAIT. */
+	if (dev->leaving && step.action != XENBUS_CLOSE && step.action != XENBUS_RELEASE)
 		step = xenbus_front_close(dev->front);
 	return step;
 }
@@ -322,13 +360,18 @@ static bool give_up(struct xs_front_dev *dev)
 	return dev->front != before;
 }
 
+static bool store_failed(int err)
+{
+	return err == -ECONNRESET || err == -ENOTCONN || err == -ETIMEDOUT;
+}
+
 /*
  * Was it the store that failed, and not the step? Then the device is left as it is, and the same
  * step is taken again: every step can be.
  */
 static bool try_later(struct xs_front_dev *dev, int err)
 {
-	if (err != -ECONNRESET && err != -ENOTCONN && err != -ETIMEDOUT)
+	if (!store_failed(err))
 		return false;
 	schedule_delayed_work(&dev->retry, RETRY_SECONDS * HZ);
 	return true;
@@ -492,6 +535,11 @@ static int dev_add(struct xs_front_driver *drv, const char *name, unsigned int i
 	return 0;
 
 err_watch:
+	/* An event may have come before the watch failed. */
+	cancel_delayed_work_sync(&dev->retry);
+	mutex_lock(&dev->lock);
+	let_go(dev);
+	mutex_unlock(&dev->lock);
 	drv->remove(dev);
 err_free:
 	/* Not there yet, or there no more: the next event tells. */
@@ -544,14 +592,23 @@ static bool listed(const struct xs_list *names, const struct xs_front_dev *dev)
 	return false;
 }
 
-static bool known(const struct xs_front_driver *drv, unsigned int id)
+static struct xs_front_dev *dev_find(struct xs_front_driver *drv, unsigned int id)
 {
-	const struct xs_front_dev *dev;
+	struct xs_front_dev *dev;
 
 	list_for_each_entry(dev, &drv->devices, link)
 		if (dev->id == id)
-			return true;
-	return false;
+			return dev;
+	return NULL;
+}
+
+/* Its directory has gone: nothing is written any more. */
+static void forget(struct xs_front_dev *dev)
+{
+	mutex_lock(&dev->lock);
+	dev->gone = true;
+	mutex_unlock(&dev->lock);
+	dev_remove(dev);
 }
 
 static void remove_unlisted(struct xs_front_driver *drv, const struct xs_list *names)
@@ -562,29 +619,53 @@ static void remove_unlisted(struct xs_front_driver *drv, const struct xs_list *n
 		if (listed(names, dev))
 			continue;
 		pr_info("%s: gone\n", dev->node);
-		mutex_lock(&dev->lock);
-		dev->gone = true;
-		mutex_unlock(&dev->lock);
-		dev_remove(dev);
+		forget(dev);
 	}
 }
 
-static void add_listed(struct xs_front_driver *drv, const struct xs_list *names)
+/* Has a device that we know been made anew, with another backend? Then it is another device. */
+static void check_known(struct xs_front_driver *drv, unsigned int id)
+{
+	struct xs_front_dev now = { }, *dev = dev_find(drv, id);
+	bool other;
+
+	now.node = dev->node;
+	if (read_backend(&now))
+		return;		/* half made, or gone: there will be another event */
+	other = now.backend_id != dev->backend_id || strcmp(now.backend, dev->backend);
+	kfree(now.backend);
+	if (!other)
+		return;
+	pr_info("%s: made anew with another backend\n", dev->node);
+	forget(dev);
+}
+
+/* Returns the first error with which a device could not be looked at. */
+static int add_listed(struct xs_front_driver *drv, const struct xs_list *names, u32 touched)
 {
 	const char *name;
+	int err, ret = 0;
 	u32 id;
 
 	xs_list_for_each(name, names) {
-		if (xs_number(name, strlen(name), &id))
+		if (xs_number(name, strlen(name), &id)) {
 			pr_warn_once("device/%s/%s: a device's name is a number; ignored\n",
 				     drv->type, name);
-		else if (!known(drv, id))
-			dev_add(drv, name, id);
+			continue;
+		}
+		if (id == touched && dev_find(drv, id))
+			check_known(drv, id);
+		if (dev_find(drv, id))
+			continue;
+		err = dev_add(drv, name, id);
+		if (!ret)
+			ret = err;
 	}
+	return ret;
 }
 
-/* Compares what is there with what we have. */
-static void scan(struct xs_front_driver *drv)
+/* Compares what is there with what we have. @touched is a device whose keys have changed. */
+static void scan(struct xs_front_driver *drv, u32 touched)
 {
 	struct xs_list names = { NULL, 0, 0 };
 	char path[32];
@@ -597,10 +678,17 @@ static void scan(struct xs_front_driver *drv)
 		pr_err("%s: cannot be listed: error %d\n", path, err);
 	} else {
 		remove_unlisted(drv, &names);
-		add_listed(drv, &names);
+		err = add_listed(drv, &names, touched);
 	}
 	mutex_unlock(&drv->scan);
 	xs_list_free(&names);
+	if (store_failed(err))
+		schedule_delayed_work(&drv->rescan, RETRY_SECONDS * HZ);
+}
+
+static void on_rescan(struct work_struct *work)
+{
+	scan(container_of(to_delayed_work(work), struct xs_front_driver, rescan), NOBODY);
 }
 
 /*
@@ -608,21 +696,29 @@ static void scan(struct xs_front_driver *drv)
  * complete or goes with an event for the directory itself, for device/<type>/<id>, or for one of
  * the two keys that say who the backend is.
  */
-static bool worth_a_scan(const struct xs_front_driver *drv, const char *path)
+static bool worth_a_scan(const struct xs_front_driver *drv, const char *path, u32 *touched)
 {
-	const char *tail = strstr(path, drv->type);
-	const char *key = tail ? strchr(tail, '/') : NULL;
+	const char *id = strstr(path, drv->type);
+	const char *key;
 
-	key = key ? strchr(key + 1, '/') : NULL;
-	return !key || !strcmp(key, "/backend") || !strcmp(key, "/backend-id");
+	*touched = NOBODY;
+	id = id ? strchr(id, '/') : NULL;
+	key = id ? strchr(id + 1, '/') : NULL;
+	if (!key)
+		return true;
+	if (strcmp(key, "/backend") && strcmp(key, "/backend-id"))
+		return false;
+	xs_number(id + 1, key - id - 1, touched);
+	return true;
 }
 
 static void on_devices(void *ctx, const char *path, bool again)
 {
 	struct xs_front_driver *drv = ctx;
+	u32 touched = NOBODY;
 
-	if (again || worth_a_scan(drv, path))
-		scan(drv);
+	if (again || worth_a_scan(drv, path, &touched))
+		scan(drv, touched);
 }
 
 /* ---- drivers ---------------------------------------------------------------------------- */
@@ -641,6 +737,7 @@ int xs_front_register(struct xs_front_driver *drv)
 
 	INIT_LIST_HEAD(&drv->devices);
 	mutex_init(&drv->scan);
+	INIT_DELAYED_WORK(&drv->rescan, on_rescan);
 	snprintf(path, sizeof(path), "device/%s", drv->type);
 	drv->watch = xs_watch(store, path, on_devices, drv);
 	return PTR_ERR_OR_ZERO(drv->watch);
@@ -650,9 +747,10 @@ int xs_front_register(struct xs_front_driver *drv)
  * xs_front_unregister() - the mirror of xs_front_register()
  * @drv: a driver
  *
- * Closes all devices, at the same time, and waits for their backends to let go: the module
- * parameter `timeout` at the most, for all together. Pages that a backend still has by then are
- * freed when it lets go of them. Context: may sleep.
+ * Has all devices begin to close, one after another, and then waits for their backends to let go: the
+ * module parameter `timeout` at the most, for all together. A store that does not answer costs each
+ * device the deadline of its requests before that. Pages that a backend still has by then are freed
+ * when it lets go of them. Context: may sleep.
  */
 void xs_front_unregister(struct xs_front_driver *drv)
 {
@@ -660,7 +758,8 @@ void xs_front_unregister(struct xs_front_driver *drv)
 	struct xs_front_dev *dev, *next;
 	long left;
 
-	xs_unwatch(drv->watch);		/* no scan from here on */
+	xs_unwatch(drv->watch);
+	cancel_delayed_work_sync(&drv->rescan);	/* no scan from here on */
 	list_for_each_entry(dev, &drv->devices, link)
 		begin_close(dev);
 	list_for_each_entry_safe(dev, next, &drv->devices, link) {

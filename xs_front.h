@@ -16,6 +16,8 @@
 #define XS_FRONT_H
 
 #include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
 #include "include/xsfront.h"
 
 struct xs_front_dev;
@@ -34,6 +36,7 @@ struct xs_front_dev;
  * @devices: those that were found; the core's
  * @watch: on device/<type>; the core's
  * @scan: one look at the directory at a time; the core's
+ * @rescan: looks again after the store has failed; the core's
  */
 struct xs_front_driver {
 	const char *type;
@@ -49,6 +52,7 @@ struct xs_front_driver {
 	struct list_head devices;
 	struct xs_watch *watch;
 	struct mutex scan;
+	struct delayed_work rescan;
 };
 
 int xs_front_init(void);

@@ -82,8 +82,9 @@ void xs_life_broken(int err)
 	}
 	pr_err("the store's ring is broken: %s; trying to mend it\n", why(err));
 	client.life = XS_MENDING;
-	WRITE_ONCE(client.epoch, client.epoch + 1);
+	WRITE_ONCE(client.epoch, (client.epoch + 1) & INT_MAX);
 	xs_conn_break(&client.conn, -ECONNRESET);
+	wake_up_all(&client.idle);
 	schedule_work(&client.mend);
 }
 
@@ -117,13 +118,17 @@ static int reconnect(void)
 	return err;
 }
 
-/* Changes the life, unless it is another one than the caller thinks. */
-static void set_life(enum xs_life from, enum xs_life to)
+/* Changes the life, and says so, unless it is another one than the caller thinks. */
+static bool set_life(enum xs_life from, enum xs_life to)
 {
+	bool as_thought;
+
 	spin_lock_irq(&client.lock);
-	if (client.life == from)
+	as_thought = client.life == from;
+	if (as_thought)
 		client.life = to;
 	spin_unlock_irq(&client.lock);
+	return as_thought;
 }
 
 /* RESET_WATCHES by itself: the first request of a stream whose start is not known. */
@@ -170,8 +175,9 @@ static int seek(enum xs_life meanwhile)
 		pr_notice("the store cannot drop old watches; their events will be ignored\n");
 		err = 0;
 	}
-	if (!err)
-		set_life(meanwhile, XS_LIVE);
+	/* The ring may have broken again behind the reply. */
+	if (!err && !set_life(meanwhile, XS_LIVE))
+		err = -ECONNRESET;
 	return err;
 }
 
@@ -182,6 +188,7 @@ static void be_dead(void)
 	if (client.life != XS_DOWN)
 		client.life = XS_DEAD;
 	xs_conn_fail(&client.conn, -ENOTCONN);
+	wake_up_all(&client.idle);
 	spin_unlock_irq(&client.lock);
 	schedule_delayed_work(&client.revive, REVIVE_SECONDS * HZ);
 }
@@ -212,7 +219,7 @@ static void on_mend(struct work_struct *work)
 		be_live_again("mended");
 		return;
 	}
-	be_dead();
+	be_dead();	/* also when it broke again at once: not in a loop at the peer's speed */
 	pr_err("the store's ring is dead: error %d; requests fail until it comes back\n", err);
 }
 
@@ -250,6 +257,10 @@ static int first_words(void)
 {
 	int err = seek(XS_LIVE);
 
+	if (err == -EIO && (xs_conn_features(&client.conn) & XS_FEATURE_RECONNECT)) {
+		pr_notice("the store's ring is broken; asking the server for a new one\n");
+		err = reconnect();
+	}
 	if (err == -EIO)
 		pr_err("the store's ring is broken: %s; a predecessor may have left it so\n",
 		       why(err));

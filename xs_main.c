@@ -78,22 +78,22 @@ static int __init xsfront_init(void)
 	if (err)
 		goto err_client;
 	xs_debugfs_init();
-	err = xs_dev_init();
-	if (err)
-		goto err_dev;
 	err = xs_front_init();
 	if (err)
 		goto err_front;
 	err = xs_echo_init();
 	if (err)
 		goto err_echo;
+	err = xs_dev_init();	/* last: nothing may fail once somebody can have it open */
+	if (err)
+		goto err_dev;
 	return 0;
 
+err_dev:
+	xs_echo_exit();
 err_echo:
 	xs_front_exit();
 err_front:
-	xs_dev_exit();
-err_dev:
 	xs_debugfs_exit();
 	xs_client_stop();
 err_client:
@@ -103,9 +103,9 @@ err_client:
 
 static void __exit xsfront_exit(void)
 {
+	xs_dev_exit();
 	xs_echo_exit();
 	xs_front_exit();
-	xs_dev_exit();
 	xs_debugfs_exit();
 	xs_client_stop();
 	xs_watch_exit();

@@ -52,11 +52,12 @@ static int op_make(struct xs_handle *h, struct xs_op *op)
 	bool writes = op->type == XS_OP_WRITE;
 	struct xs_req *req = &store_of(op)->req;
 	struct xs_vec vec[2];
+	struct xs_tx tx;
 	int err;
 
 	if (op->type >= ARRAY_SIZE(op_message) || !op->done)
 		return -EINVAL;
-	err = xs_handle_check(h, op->tx, op->path);
+	err = xs_handle_check(h, op->tx, op->path, &tx);
 	if (!err && writes && op->size > XS_PAYLOAD_MAX)
 		err = -E2BIG;
 	if (err)
@@ -67,6 +68,7 @@ static int op_make(struct xs_handle *h, struct xs_op *op)
 	req->reply = reads ? op->buf : op_ok;
 	req->cap = reads ? min_t(size_t, op->size, XS_PAYLOAD_MAX) : sizeof(op_ok);
 	req->done = op_done;
+	req->epoch = tx.epoch;
 	req->deadline = get_jiffies_64() + xs_client_timeout();
 	return xs_out_init(&req->out, op_message[op->type], op->tx, vec, ARRAY_SIZE(vec));
 }
@@ -179,32 +181,32 @@ static int list_add_names(struct xs_list *list, const char *names, u32 len)
 	return 0;
 }
 
+#define GENERATION_MAX	24	/* 64 bits in decimal, NUL; kept as text, since it is only compared */
+
 /*
  * One part: "generation|name|name|…", with an empty name behind the last one of all. Returns 1 when
  * it was the last part, 0 when more follow, -EAGAIN when the directory is another one by now.
  */
-static int take_part(struct xs_list *list, const char *part, u32 len, u32 *generation)
+static int take_part(struct xs_list *list, const char *part, u32 len, char *generation)
 {
-	u32 gen, skip;
+	size_t skip;
 	bool last;
 
 	if (!len || !xs_strings_valid(part, len))
 		return -EPROTO;
 	skip = strlen(part) + 1;
-	if (xs_number(part, skip, &gen))
+	if (skip > GENERATION_MAX || skip == len)
 		return -EPROTO;
-	if (list->len && gen != *generation)
+	if (list->len && strcmp(part, generation))
 		return -EAGAIN;
-	*generation = gen;
+	memcpy(generation, part, skip);
 	part += skip;
 	len -= skip;
-	last = len && !part[len - 1] && (len == 1 || !part[len - 2]);
-	if (!len)
-		return -EPROTO;
+	last = !part[len - 1] && (len == 1 || !part[len - 2]);
 	return list_add_names(list, part, len - last) ? : last;
 }
 
-static int ask_part(u32 tx, const char *path, u32 offset, char *buf, u32 *len)
+static int ask_part(struct xs_tx tx, const char *path, u32 offset, char *buf, u32 *len)
 {
 	char digits[12];
 	const struct xs_vec vec[] = {
@@ -217,20 +219,21 @@ static int ask_part(u32 tx, const char *path, u32 offset, char *buf, u32 *len)
 }
 
 /* From the first part to the last; -EAGAIN when it has to be begun again. */
-static int read_parts(u32 tx, const char *path, struct xs_list *list, char *buf)
+static int read_parts(struct xs_tx tx, const char *path, struct xs_list *list, char *buf)
 {
-	u32 generation = 0, len;
+	char generation[GENERATION_MAX];
+	u32 len;
 	int err;
 
 	do {
 		err = ask_part(tx, path, list->len, buf, &len);
 		if (!err)
-			err = take_part(list, buf, len, &generation);
+			err = take_part(list, buf, len, generation);
 	} while (!err);
 	return err < 0 ? err : 0;
 }
 
-static int big_directory(u32 tx, const char *path, struct xs_list *list, char *buf)
+static int big_directory(struct xs_tx tx, const char *path, struct xs_list *list, char *buf)
 {
 	int starts, err = -EAGAIN;
 
@@ -259,18 +262,19 @@ int xs_directory(struct xs_handle *h, u32 tx, const char *path, struct xs_list *
 {
 	const struct xs_vec vec = { path, strlen(path) + 1 };
 	struct xs_list names = { };
+	struct xs_tx ref;
 	char *buf;
 	u32 len;
-	int err = xs_handle_check(h, tx, path);
+	int err = xs_handle_check(h, tx, path, &ref);
 
 	if (err)
 		return err;
 	buf = kmalloc(XS_PAYLOAD_MAX, GFP_KERNEL);
 	if (!buf)
 		return -ENOMEM;
-	err = xs_client_call(XS_DIRECTORY, tx, &vec, 1, buf, XS_PAYLOAD_MAX, &len);
+	err = xs_client_call(XS_DIRECTORY, ref, &vec, 1, buf, XS_PAYLOAD_MAX, &len);
 	if (err == -E2BIG)
-		err = big_directory(tx, path, &names, buf);
+		err = big_directory(ref, path, &names, buf);
 	else if (!err)
 		err = xs_strings_valid(buf, len) ? list_add_names(&names, buf, len) : -EPROTO;
 	kfree(buf);

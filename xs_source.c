@@ -12,11 +12,12 @@
  *   IDLE ──the first sub claims it──▶ SETTING ──reply──▶ SET ──the last sub leaves──▶ IDLE
  *
  * Who claims a source asks the server; others wait until it is SET or IDLE again. The end of a
- * watch is posted and not waited for. No lock is held over a round trip.
+ * watch is posted and not waited for. No lock is held over a round trip. A connection that is renewed sets
+ * all that are SET again, with the numbers that they have.
  *
  * Tokens are 'x' and the source's number in hex: short, since the server drops an event whose path
  * and token do not fit a message, and never like the kernel's own (hex digits alone). A number is
- * new whenever the watch is set, so a late event of one that has ended finds nothing and is
+ * new whenever a watch leaves IDLE, so a late event of one that has ended finds nothing and is
  * ignored.
  *
  * Locks, outermost first: client.lock (xs_client.c; held by dispatch's caller), xs_watch_lock.
@@ -67,6 +68,7 @@ struct xs_source {
  * @req: the request
  * @done: completed by its reply
  * @source: what is being set
+ * @id: the number that it is set with
  * @token: its token
  * @ok: the reply's payload
  */
@@ -74,6 +76,7 @@ struct setting {
 	struct xs_req req;
 	struct completion done;
 	struct xs_source *source;
+	u32 id;
 	char token[TOKEN_MAX];
 	char ok[4];
 };
@@ -178,26 +181,40 @@ static void post_unwatch(const struct xs_source *source, u32 id)
 		{ token, snprintf(token, sizeof(token), "x%x", id) + 1 },
 	};
 
-	xs_client_post(XS_UNWATCH, 0, vec, ARRAY_SIZE(vec));
+	xs_client_post(XS_UNWATCH, XS_TX_NONE, vec, ARRAY_SIZE(vec));
 }
 
 /* ---- setting a watch -------------------------------------------------------------------- */
 
+/*
+ * SET from here on, and not only when the waiter runs: if the ring breaks in between, the renewal must
+ * not miss it.
+ */
 static void setting_done(struct xs_req *req)
 {
-	complete(&container_of(req, struct setting, req)->done);
+	struct setting *s = container_of(req, struct setting, req);
+	unsigned long irq;
+
+	if (!req->result) {
+		spin_lock_irqsave(&xs_watch_lock, irq);
+		s->source->state = SOURCE_SET;
+		spin_unlock_irqrestore(&xs_watch_lock, irq);
+		wake_up_all(&changed);
+	}
+	complete(&s->done);
 }
 
-static int setting_make(struct setting *s, struct xs_source *source)
+static int setting_make(struct setting *s, struct xs_source *source, u32 id)
 {
 	const char *depth = source->depth;
 	const struct xs_vec vec[] = {
 		{ source->path, strlen(source->path) + 1 },
-		{ s->token, snprintf(s->token, sizeof(s->token), "x%x", source->id) + 1 },
+		{ s->token, snprintf(s->token, sizeof(s->token), "x%x", id) + 1 },
 		{ depth, strlen(depth) + 1 },
 	};
 
 	s->source = source;
+	s->id = id;
 	s->req.reply = s->ok;
 	s->req.cap = sizeof(s->ok);
 	return xs_out_init(&s->req.out, XS_WATCH, 0, vec, depth[0] ? 3 : 2);
@@ -213,7 +230,7 @@ static int setting_begin(struct setting *s, struct xs_source *source)
 		source->id = 0;
 		return err;
 	}
-	err = setting_make(s, source);
+	err = setting_make(s, source, source->id);
 	init_completion(&s->done);
 	s->req.done = setting_done;
 	return err ? err : xs_client_queue(&s->req);
@@ -230,12 +247,13 @@ static int setting_end(struct setting *s, struct xs_sub *sub, int err)
 		if (err == -ETIMEDOUT || err == -EINTR)
 			post_unwatch(source, source->id);
 	}
-	if (err && source->id)
+	if (!err)
+		return 0;	/* setting_done() has done the rest */
+	if (source->id)
 		forget_id(source->id);
 	spin_lock_irq(&xs_watch_lock);
-	source->state = err ? SOURCE_IDLE : SOURCE_SET;
-	if (err)
-		list_del(&sub->link);
+	source->state = SOURCE_IDLE;
+	list_del(&sub->link);
 	spin_unlock_irq(&xs_watch_lock);
 	wake_up_all(&changed);
 	return err;
@@ -359,14 +377,17 @@ int xs_subscribe_many(struct xs_wish *wish, unsigned int n)
 		return -ENOMEM;
 	begin_many(wish, s, n);
 	xs_client_kick();
+	/* Our own first: others may wait for those while we wait for theirs. */
 	for (i = 0; i < n; i++) {
-		if (s[i].source) {
-			wish[i].err = setting_end(&s[i], wish[i].sub, wish[i].err);
-			if (wish[i].err)
-				source_put(s[i].source);
-		} else if (wish[i].err == -EAGAIN) {
+		if (!s[i].source)
+			continue;
+		wish[i].err = setting_end(&s[i], wish[i].sub, wish[i].err);
+		if (wish[i].err)
+			source_put(s[i].source);
+	}
+	for (i = 0; i < n; i++) {
+		if (!s[i].source && wish[i].err == -EAGAIN)
 			wish[i].err = xs_subscribe(wish[i].sub, wish[i].path, "");
-		}
 		if (!err)
 			err = wish[i].err;
 	}
@@ -406,23 +427,50 @@ void xs_unsubscribe(struct xs_sub *sub)
 
 /* ---- a renewed connection --------------------------------------------------------------- */
 
-static void renewal_done(struct xs_req *req)
+static void renewal_over(struct xs_req *req)
 {
 	struct setting *s = container_of(req, struct setting, req);
 
-	if (req->result && req->result != -ECONNRESET && req->result != -ENOTCONN)
-		pr_err("watch on %s could not be set again: %s\n", s->source->path, req->error);
 	source_put(s->source);
 	kfree(s);
 }
 
-/* Queues the WATCH of a source; takes over the caller's hold on it. */
-static void renew(struct xs_source *source)
+/* Has everybody left the source, or set it anew, while its renewal was under way? Then end that. */
+static bool renewal_is_stale(struct setting *s)
+{
+	unsigned long irq;
+	bool stale;
+
+	spin_lock_irqsave(&xs_watch_lock, irq);
+	stale = s->source->state != SOURCE_SET || s->source->id != s->id;
+	spin_unlock_irqrestore(&xs_watch_lock, irq);
+	return stale;
+}
+
+static void renewal_done(struct xs_req *req)
+{
+	struct setting *s = container_of(req, struct setting, req);
+	const struct xs_vec vec[] = { req->out.vec[0], req->out.vec[1] };
+
+	if (req->result && req->result != -EEXIST && req->result != -ECONNRESET &&
+	    req->result != -ENOTCONN)
+		pr_err("watch on %s could not be set again: %s\n", s->source->path, req->error);
+	if (!req->result && renewal_is_stale(s)) {
+		xs_out_init(&req->out, XS_UNWATCH, 0, vec, ARRAY_SIZE(vec));
+		req->done = renewal_over;
+		xs_client_resubmit(req);
+	} else {
+		renewal_over(req);
+	}
+}
+
+/* Queues the WATCH of a source with the number that it had; takes over the caller's hold on it. */
+static void renew(struct xs_source *source, u32 id)
 {
 	struct setting *s = kzalloc(sizeof(*s), GFP_KERNEL | __GFP_NOFAIL);
 
 	s->req.done = renewal_done;
-	if (!setting_make(s, source) && !xs_client_queue(&s->req))
+	if (!setting_make(s, source, id) && !xs_client_queue(&s->req))
 		return;
 	source_put(source);
 	kfree(s);
@@ -444,14 +492,18 @@ static struct xs_source *source_after(struct xs_source *source)
 	return next;
 }
 
-/* Tells all who share a source that they may have missed something. Returns whether it is SET. */
-static bool tell_subs(struct xs_source *source)
+/*
+ * Tells all who share a source that they may have missed something. Returns whether it is SET, and
+ * with which number.
+ */
+static bool tell_subs(struct xs_source *source, u32 *id)
 {
 	struct xs_sub *sub;
 	bool set;
 
 	spin_lock_irq(&xs_watch_lock);
 	set = source->state == SOURCE_SET;
+	*id = source->id;
 	if (set)
 		list_for_each_entry(sub, &source->subs, link)
 			sub->event(sub, NULL);
@@ -468,11 +520,12 @@ static bool tell_subs(struct xs_source *source)
 void xs_source_renew(void)
 {
 	struct xs_source *source = source_after(NULL), *next;
+	u32 id;
 
 	for (; source; source = next) {
 		next = source_after(source);
-		if (tell_subs(source))
-			renew(source);
+		if (tell_subs(source, &id))
+			renew(source, id);
 		else
 			source_put(source);
 	}

@@ -21,6 +21,7 @@
 struct start {
 	struct xs_req req;
 	struct completion done;
+	u32 epoch;		/* of the connection that the reply has come on */
 	char reply[16];
 };
 
@@ -35,6 +36,7 @@ static struct start *to_start(struct xs_req *req)
 
 static void start_done(struct xs_req *req)
 {
+	to_start(req)->epoch = xs_tx_epoch();
 	complete(&to_start(req)->done);
 }
 
@@ -55,11 +57,12 @@ static void orphan_started(struct xs_req *req)
 		kfree(start);
 		return;
 	}
+	req->epoch = xs_tx_epoch();
 	req->done = orphan_ended;
 	xs_client_resubmit(req);
 }
 
-static int start_once(u32 *tx)
+static int start_once(struct xs_tx *tx)
 {
 	const struct xs_vec empty = { "", 1 };
 	struct start *start = kzalloc(sizeof(*start), GFP_KERNEL);
@@ -77,7 +80,8 @@ static int start_once(u32 *tx)
 		err = xs_client_wait(&start->req, &start->done, orphan_started);
 	if (err == -ETIMEDOUT || err == -EINTR)
 		return err;	/* the orphan frees itself */
-	if (!err && (xs_number(start->reply, start->req.len, tx) || !*tx))
+	tx->epoch = start->epoch;
+	if (!err && (xs_number(start->reply, start->req.len, &tx->id) || !tx->id))
 		err = -EPROTO;
 	kfree(start);
 	return err;
@@ -85,15 +89,14 @@ static int start_once(u32 *tx)
 
 /**
  * xs_tx_start() - open a transaction at the server
- * @tx: takes its id, never 0
- * @epoch: takes the connection that it belongs to, see xs_tx_epoch()
+ * @tx: takes its id, never 0, and the connection that it belongs to
  *
  * Context: may sleep. Waits, with the deadline of all calls, when the guest has too many open.
  *
  * Return: 0; -ENOSPC or -EDQUOT when the guest still has too many open at the deadline; -ENOMEM;
  * what xsfront.h lists.
  */
-int xs_tx_start(u32 *tx, unsigned long *epoch)
+int xs_tx_start(struct xs_tx *tx)
 {
 	unsigned long deadline = jiffies + xs_client_timeout();
 	int seen, err;
@@ -101,7 +104,6 @@ int xs_tx_start(u32 *tx, unsigned long *epoch)
 
 	for (;;) {
 		seen = atomic_read(&n_ended);
-		*epoch = xs_tx_epoch();	/* before: one that is lost meanwhile is the old one's */
 		err = start_once(tx);
 		if (!err)
 			atomic_inc(&n_open);
@@ -131,16 +133,15 @@ void xs_tx_over(void)
 
 /**
  * xs_tx_drop() - abort a transaction, not waiting for it
- * @tx: its id
- * @epoch: as xs_tx_start() gave it; of another connection there is nothing left to abort
+ * @tx: the transaction; of another connection there is nothing left to abort
  *
  * Context: may sleep.
  */
-void xs_tx_drop(u32 tx, unsigned long epoch)
+void xs_tx_drop(struct xs_tx tx)
 {
 	const struct xs_vec abort = { "F", 2 };
 
-	if (epoch == xs_tx_epoch())
+	if (tx.epoch == xs_tx_epoch())
 		xs_client_post(XS_TRANSACTION_END, tx, &abort, 1);
 	xs_tx_over();
 }

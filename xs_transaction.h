@@ -3,10 +3,10 @@
 #ifndef XS_TRANSACTION_H
 #define XS_TRANSACTION_H
 
-#include <linux/types.h>
+struct xs_tx;
 
-int xs_tx_start(u32 *tx, unsigned long *epoch);
+int xs_tx_start(struct xs_tx *tx);
 void xs_tx_over(void);
-void xs_tx_drop(u32 tx, unsigned long epoch);
+void xs_tx_drop(struct xs_tx tx);
 
 #endif /* XS_TRANSACTION_H */

@@ -20,6 +20,7 @@
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "xs_client.h"
 #include "xs_source.h"
@@ -129,6 +130,19 @@ static bool next_event(struct xs_watch *w, struct queued **q, bool *again)
 	return any;
 }
 
+/* The last call of a watch that its own callback has ended is over. xs_close() waits for it. */
+static void orphan_free(struct xs_watch *w)
+{
+	struct xs_handle *h = w->handle;
+
+	drop_events(w);
+	kfree(w);
+	mutex_lock(&h->lock);
+	h->orphans--;
+	wake_up_all(&h->quiet);
+	mutex_unlock(&h->lock);
+}
+
 static void deliver(struct work_struct *work)
 {
 	struct xs_watch *w = container_of(work, struct xs_watch, work);
@@ -143,10 +157,9 @@ static void deliver(struct work_struct *work)
 			break;
 	}
 	kfree(q);
-	if (w->orphan) {
-		drop_events(w);
-		kfree(w);
-	}
+	if (w->orphan && !work_pending(&w->work))
+		orphan_free(w);
+	/* Else the run that is pending finds nothing to tell, and frees it. */
 }
 
 /* A watch that nobody feeds yet. In its list already: its callback may run before xs_watch() ends. */
@@ -301,6 +314,7 @@ void xs_unwatch(struct xs_watch *w)
 	}
 	mutex_lock(&w->handle->lock);
 	list_del(&w->link);
+	w->handle->orphans++;
 	mutex_unlock(&w->handle->lock);
 	w->orphan = true;
 }
@@ -309,6 +323,8 @@ EXPORT_SYMBOL_GPL(xs_unwatch);
 /**
  * xs_unwatch_all() - end all watches of a handle
  * @h: a handle that nobody uses any more
+ *
+ * When it returns no callback of the handle runs, also none that has ended its own watch.
  */
 void xs_unwatch_all(struct xs_handle *h)
 {
@@ -316,6 +332,9 @@ void xs_unwatch_all(struct xs_handle *h)
 
 	while ((w = list_first_entry_or_null(&h->watches, struct xs_watch, link)))
 		xs_unwatch(w);
+	wait_event(h->quiet, !READ_ONCE(h->orphans));
+	mutex_lock(&h->lock);	/* who has woken us has let go of the handle after this */
+	mutex_unlock(&h->lock);
 }
 
 /**
@@ -325,7 +344,7 @@ void xs_unwatch_all(struct xs_handle *h)
  */
 int xs_watch_init(void)
 {
-	queue = alloc_workqueue(KBUILD_MODNAME, WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	queue = alloc_workqueue(KBUILD_MODNAME, WQ_UNBOUND, 0);
 	return queue ? 0 : -ENOMEM;
 }
 

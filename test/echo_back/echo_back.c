@@ -19,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/workqueue.h>
 #include <xen/events.h>
+#include <xen/page.h>
 #include <xen/xenbus.h>
 #include <xsecho.h>
 
@@ -125,7 +126,7 @@ static int connect(struct echo_back *e)
 		e->page = NULL;
 		return err;	/* xenbus has said why */
 	}
-	BACK_RING_INIT(&e->ring, (struct xsecho_sring *)e->page, PAGE_SIZE);
+	BACK_RING_INIT(&e->ring, (struct xsecho_sring *)e->page, XEN_PAGE_SIZE);
 	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(dev, port, on_event, 0,
 							    "echo_back", e);
 	if (err < 0) {
@@ -138,12 +139,17 @@ static int connect(struct echo_back *e)
 	return 0;
 }
 
+static void log_states(struct xenbus_device *dev, enum xenbus_state front)
+{
+	pr_info("%s: front %s, back %s\n", dev->nodename, xenbus_strstate(front),
+		xenbus_strstate(dev->state));
+}
+
 static void frontend_changed(struct xenbus_device *dev, enum xenbus_state front)
 {
 	struct echo_back *e = dev_get_drvdata(&dev->dev);
 
-	pr_info("%s: front %s, back %s\n", dev->nodename, xenbus_strstate(front),
-		xenbus_strstate(dev->state));
+	log_states(dev, front);
 	switch (front) {
 	case XenbusStateInitialising:
 		if (dev->state == XenbusStateClosed)
@@ -159,18 +165,20 @@ static void frontend_changed(struct xenbus_device *dev, enum xenbus_state front)
 	case XenbusStateClosed:
 		disconnect(e);
 		xenbus_switch_state(dev, XenbusStateClosed);
-		if (!xenbus_dev_is_online(dev))
-			device_unregister(&dev->dev);
-		break;
+		if (xenbus_dev_is_online(dev))
+			break;
+		log_states(dev, front);
+		device_unregister(&dev->dev);
+		return;		/* the device may be no more */
 	case XenbusStateUnknown:
 		disconnect(e);
+		log_states(dev, front);
 		device_unregister(&dev->dev);
-		break;
+		return;
 	default:
 		break;
 	}
-	pr_info("%s: front %s, back %s\n", dev->nodename, xenbus_strstate(front),
-		xenbus_strstate(dev->state));
+	log_states(dev, front);
 }
 
 static int echo_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
