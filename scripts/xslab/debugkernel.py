@@ -106,7 +106,7 @@ def guest_kernel(store: Store, name: str) -> GuestKernel:
 
 def obtain(store: Store, kernel: DebugKernel) -> GuestKernel:
     """A debug kernel, built now if it is not here or not of these fragments, this source and this compiler."""
-    place = store.cache / "kernels" / kernel.name
+    place = _home(store) / kernel.name
     with locked(place.parent / "source.lock"):
         source, source_key = _source(store)
     key = digest([source_key, str(source), *_compiler(), _wanted_config(kernel)])
@@ -121,6 +121,11 @@ def obtain(store: Store, kernel: DebugKernel) -> GuestKernel:
     if not built:
         raise LabError(f"the kernel {kernel.name} was built and is not there ({place})")
     return built
+
+
+def _home(store: Store) -> Path:
+    """By its one true name, which is in what is built, so that several caches may share the kernels by a link."""
+    return Path(os.path.realpath(store.cache / "kernels"))
 
 
 def _known(kernel: DebugKernel, place: Path, key: str) -> GuestKernel | None:
@@ -141,7 +146,7 @@ def _known(kernel: DebugKernel, place: Path, key: str) -> GuestKernel | None:
 
 def _source(store: Store) -> tuple[Path, str]:
     """The unpacked source and its key; fetched now if it is not here. The caller has its lock."""
-    place = store.cache / "kernels" / "source"
+    place = _home(store) / "source"
     stamp = place / ".lab-complete"
     recipe = digest([SOURCE_PACKAGE, *LEFT_OUT, json.dumps(UNINSTRUMENTED)])
     with contextlib.suppress(OSError, ValueError):
