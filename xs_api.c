@@ -411,8 +411,8 @@ EXPORT_SYMBOL_GPL(xs_transaction_start);
  * Whatever this returns, @tx cannot be used any more. Context: may sleep.
  *
  * Return: 0; -EAGAIN when somebody else has changed what it has read or written, or the connection
- * was lost before: nothing of it has happened, run the whole of it again; -ECONNRESET, -ETIMEDOUT or
- * -EINTR when nobody knows whether it has; -EINVAL when the handle has no such transaction; what
+ * was lost before: nothing of it has happened, run the whole of it again; -ECONNRESET, -ETIMEDOUT
+ * or -EINTR when nobody knows whether it has; -EINVAL when the handle has no such transaction; what
  * xsfront.h lists.
  */
 int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit)

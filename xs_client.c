@@ -181,8 +181,8 @@ void xs_client_kick(void)
  *
  * Context: any that may take a spinlock, but not from done().
  *
- * Return: 0; else done() is not called: -ENOTCONN when the connection is dead, -EAGAIN when the one of
- * the request's transaction is no more.
+ * Return: 0; else done() is not called: -ENOTCONN when the connection is dead, -EAGAIN when the one
+ * of the request's transaction is no more.
  */
 int xs_client_submit(struct xs_req *req)
 {

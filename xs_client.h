@@ -34,8 +34,8 @@ struct xs_handle {
 /**
  * struct xs_tx - a transaction, and the connection that it belongs to
  * @id: as the server gave it; 0 for none
- * @epoch: see xs_tx_epoch(); a request of another epoch's transaction is refused with -EAGAIN, since
- *	   the server may give the same id out again
+ * @epoch: see xs_tx_epoch(); a request of another epoch's transaction is refused with -EAGAIN,
+ *	   since the server may give the same id out again
  */
 struct xs_tx {
 	u32 id;

@@ -187,8 +187,8 @@ static int read_state(const char *dir, u32 *state)
 }
 
 /*
- * In transaction @tx: is the device's directory still there? A WRITE would make it again. The keys that
- * we write and the one that we look for go together, or not at all.
+ * In transaction @tx: is the device's directory still there? A WRITE would make it again. The keys
+ * that we write and the one that we look for go together, or not at all.
  */
 static int still_there(struct xs_front_dev *dev, u32 tx)
 {
@@ -747,10 +747,10 @@ int xs_front_register(struct xs_front_driver *drv)
  * xs_front_unregister() - the mirror of xs_front_register()
  * @drv: a driver
  *
- * Has all devices begin to close, one after another, and then waits for their backends to let go: the
- * module parameter `timeout` at the most, for all together. A store that does not answer costs each
- * device the deadline of its requests before that. Pages that a backend still has by then are freed
- * when it lets go of them. Context: may sleep.
+ * Has all devices begin to close, one after another, and then waits for their backends to let go:
+ * the module parameter `timeout` at the most, for all together. A store that does not answer costs
+ * each device the deadline of its requests before that. Pages that a backend still has by then are
+ * freed when it lets go of them. Context: may sleep.
  */
 void xs_front_unregister(struct xs_front_driver *drv)
 {

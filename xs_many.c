@@ -181,7 +181,7 @@ static int list_add_names(struct xs_list *list, const char *names, u32 len)
 	return 0;
 }
 
-#define GENERATION_MAX	24	/* 64 bits in decimal, NUL; kept as text, since it is only compared */
+#define GENERATION_MAX	24	/* 64 bits in decimal, NUL; text, since it is only compared */
 
 /*
  * One part: "generation|name|name|…", with an empty name behind the last one of all. Returns 1 when

@@ -12,8 +12,8 @@
  *   IDLE ──the first sub claims it──▶ SETTING ──reply──▶ SET ──the last sub leaves──▶ IDLE
  *
  * Who claims a source asks the server; others wait until it is SET or IDLE again. The end of a
- * watch is posted and not waited for. No lock is held over a round trip. A connection that is renewed sets
- * all that are SET again, with the numbers that they have.
+ * watch is posted and not waited for. No lock is held over a round trip. A connection that is
+ * renewed sets all that are SET again, with the numbers that they have.
  *
  * Tokens are 'x' and the source's number in hex: short, since the server drops an event whose path
  * and token do not fit a message, and never like the kernel's own (hex digits alone). A number is
@@ -187,8 +187,8 @@ static void post_unwatch(const struct xs_source *source, u32 id)
 /* ---- setting a watch -------------------------------------------------------------------- */
 
 /*
- * SET from here on, and not only when the waiter runs: if the ring breaks in between, the renewal must
- * not miss it.
+ * SET from here on, and not only when the waiter runs: if the ring breaks in between, the renewal
+ * must not miss it.
  */
 static void setting_done(struct xs_req *req)
 {

@@ -187,15 +187,52 @@ static struct xs_watch *watch_new(struct xs_handle *h, const char *path, xs_watc
 	return w;
 }
 
-/* The mirror of watch_new(), for a watch whose subscription has failed or ended. */
+/* Nobody calls the callback any more. */
 static void watch_free(struct xs_watch *w)
+{
+	cancel_work_sync(&w->work);
+	drop_events(w);
+	kfree(w);
+}
+
+/*
+ * Claims the end of a watch, so that it has one even when its callback and xs_close() come to it at
+ * the same time. Called with handle->lock held. Returns false when somebody else has claimed it.
+ */
+static bool claim_end(struct xs_watch *w, bool *by_callback)
+{
+	bool mine;
+
+	lockdep_assert_held(&w->handle->lock);
+	spin_lock_irq(&xs_watch_lock);
+	mine = !w->ended;
+	w->ended = true;
+	*by_callback = w->runner == current;
+	spin_unlock_irq(&xs_watch_lock);
+	if (mine)
+		list_del(&w->link);
+	if (mine && *by_callback)
+		w->handle->orphans++;
+	return mine;
+}
+
+/* Ends a watch whose end was claimed. */
+static void watch_end(struct xs_watch *w, bool by_callback)
+{
+	xs_unsubscribe(&w->sub);
+	if (by_callback)
+		w->orphan = true;	/* deliver() frees it */
+	else
+		watch_free(w);
+}
+
+/* The mirror of watch_new(), for a watch that could not be subscribed. */
+static void watch_undo(struct xs_watch *w)
 {
 	mutex_lock(&w->handle->lock);
 	list_del(&w->link);
 	mutex_unlock(&w->handle->lock);
-	cancel_work_sync(&w->work);
-	drop_events(w);
-	kfree(w);
+	watch_free(w);
 }
 
 /**
@@ -242,7 +279,7 @@ struct xs_watch *xs_watch_depth(struct xs_handle *h, const char *path, unsigned 
 	err = xs_subscribe(&w->sub, path, digits);
 	if (!err)
 		return w;
-	watch_free(w);
+	watch_undo(w);
 	return ERR_PTR(err);
 }
 EXPORT_SYMBOL_GPL(xs_watch_depth);
@@ -279,7 +316,7 @@ int xs_watch_many(struct xs_handle *h, struct xs_watch_spec *spec, unsigned int 
 	if (!err)
 		err = xs_subscribe_many(wish, n);
 	for (i = 0; err && i < made; i++) {
-		watch_free(spec[i].watch);
+		watch_undo(spec[i].watch);
 		spec[i].watch = NULL;
 	}
 	kfree(wish);
@@ -299,24 +336,17 @@ EXPORT_SYMBOL_GPL(xs_watch_many);
  */
 void xs_unwatch(struct xs_watch *w)
 {
-	bool by_callback;
+	bool mine, by_callback;
+	struct xs_handle *h;
 
 	if (IS_ERR_OR_NULL(w))
 		return;
-	spin_lock_irq(&xs_watch_lock);
-	w->ended = true;
-	by_callback = w->runner == current;
-	spin_unlock_irq(&xs_watch_lock);
-	xs_unsubscribe(&w->sub);
-	if (!by_callback) {
-		watch_free(w);
-		return;
-	}
-	mutex_lock(&w->handle->lock);
-	list_del(&w->link);
-	w->handle->orphans++;
-	mutex_unlock(&w->handle->lock);
-	w->orphan = true;
+	h = w->handle;
+	mutex_lock(&h->lock);
+	mine = claim_end(w, &by_callback);
+	mutex_unlock(&h->lock);
+	if (mine)
+		watch_end(w, by_callback);
 }
 EXPORT_SYMBOL_GPL(xs_unwatch);
 
@@ -329,9 +359,17 @@ EXPORT_SYMBOL_GPL(xs_unwatch);
 void xs_unwatch_all(struct xs_handle *h)
 {
 	struct xs_watch *w;
+	bool unused;
 
-	while ((w = list_first_entry_or_null(&h->watches, struct xs_watch, link)))
-		xs_unwatch(w);
+	do {
+		mutex_lock(&h->lock);
+		w = list_first_entry_or_null(&h->watches, struct xs_watch, link);
+		if (w)
+			claim_end(w, &unused);	/* those in the list nobody has claimed */
+		mutex_unlock(&h->lock);
+		if (w)
+			watch_end(w, false);
+	} while (w);
 	wait_event(h->quiet, !READ_ONCE(h->orphans));
 	mutex_lock(&h->lock);	/* who has woken us has let go of the handle after this */
 	mutex_unlock(&h->lock);

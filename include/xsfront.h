@@ -10,8 +10,9 @@
  * interrupt. Any number of threads may call at once, on one handle too.
  *
  * Waiting: every call ends. It can be killed (a fatal signal to the caller) where it does not say
- * otherwise, and each request of it has a deadline, the module parameter `timeout` (seconds). A request that was given up may have reached the store
- * or not; its late reply is recognised and dropped.
+ * otherwise, and each request of it has a deadline, the module parameter `timeout` (seconds). A
+ * request that was given up may have reached the store or not; its late reply is recognised and
+ * dropped.
  *
  * Every call that talks to the store can return, beside what it lists itself:
  *   -ETIMEDOUT   the deadline passed

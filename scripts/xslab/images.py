@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import gzip
+import os
 import re
 import shutil
 import subprocess
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from .packages import Store, Tree
 from .paths import LabError, XSLAB, digest, fresh_dir, locked, own_digest, say
 
 LIBRARIES = "lib/x86_64-linux-gnu"
+KEEP_SECONDS = 3600  # images that nobody has used for so long may go
 XEN_LIB = "usr/lib/xen-4.17"
 # Loaded by dom0's init, and others at hand for modprobe (disks and network cards for guests).
 DOM0_MODULES = ["xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs", "virtio_pci",
@@ -81,13 +84,20 @@ def prepare(store: Store, kernel_name: str, hvm: bool) -> Images:
                 say("making the images (once)")
                 _make(images, xen, linux, guest, model)
                 _forget_old(images.path, f"{kernel_name}{'-hvm' if hvm else ''}-")
+    os.utime(images.path)  # in use now
     return images
 
 
 def _forget_old(newest: Path, prefix: str) -> None:
-    """Images of earlier versions of the lab; a lab that runs right now has its file open."""
+    """Images of earlier versions of the lab, unless another copy of it may be about to boot them."""
     for path in newest.parent.iterdir():
-        if re.fullmatch(re.escape(prefix) + "[0-9a-f]{16}", path.name) and path != newest:
+        if not re.fullmatch(re.escape(prefix) + "[0-9a-f]{16}", path.name) or path == newest:
+            continue
+        try:
+            unused = time.time() - path.stat().st_mtime
+        except OSError:  # somebody else has forgotten it
+            continue
+        if unused > KEEP_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
 
 

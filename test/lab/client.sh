@@ -11,7 +11,8 @@
 
 for name in read_write mkdir_rm directory permissions domain_path errnos \
 	transaction conflict transaction_misuse close_ends_transactions \
-	watch watch_absolute watch_shared unwatch_from_callback no_call_after_unwatch \
+	watch watch_absolute watch_shared unwatch_from_callback \
+	unwatch_with_more_to_come no_call_after_unwatch \
 	slow_callback events_merge calls_from_callback close_ends_watches many_watches \
 	threads killed; do
 	echo "# $name"

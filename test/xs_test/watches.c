@@ -218,6 +218,42 @@ out:
 	xs_close(h);
 }
 
+/*
+ * The callback ends its own watch while another event waits behind the one it was called for, so
+ * that its work is queued again. (A debug kernel sees what is wrong here; a stock one may not.)
+ */
+static void test_unwatch_with_more_to_come(void)
+{
+	enum { ROUNDS = 10 };
+	struct completion hold;
+	struct xs_handle *h;
+	struct ear *ear, *fence;
+	int round, last_calls = 0;
+
+	for (round = 0; round < ROUNDS; round++) {
+		h = open_clean();
+		if (!listen_first(h, HERE "/w", &ear) || !listen_first(h, HERE "/w", &fence)) {
+			check(false, "two watches are set");
+			xs_close(h);
+			return;
+		}
+		init_completion(&hold);
+		ear->hold = &hold;
+		ear->end_at = 2;
+		put(h, HERE "/w");
+		wait_event_timeout(ear->wait, READ_ONCE(ear->held), PATIENCE);
+		put(h, HERE "/w/more");
+		heard(fence, 3);
+		complete(&hold);
+		xs_close(h);	/* waits for the callback, whose watch is in no list any more */
+		last_calls += ear->calls == 2;
+		kfree(fence);
+		kfree(ear);
+	}
+	check_int(last_calls, ROUNDS, "%d callbacks end their watch with an event behind them",
+		  ROUNDS);
+}
+
 struct scribbler {
 	struct xs_handle *h;
 	struct completion ready;
@@ -431,6 +467,7 @@ const struct test watch_tests[] = {
 	{ "watch_absolute", test_watch_absolute },
 	{ "watch_shared", test_watch_shared },
 	{ "unwatch_from_callback", test_unwatch_from_callback },
+	{ "unwatch_with_more_to_come", test_unwatch_with_more_to_come },
 	{ "no_call_after_unwatch", test_no_call_after_unwatch },
 	{ "slow_callback", test_slow_callback },
 	{ "events_merge", test_events_merge },
