@@ -16,8 +16,8 @@
  * replies with the store's names. An errno of write(2) means that the bytes are no frame.
  *
  * Bounds, for each file: REQUESTS_MAX requests that have no reply in `out` yet, and REPLIES_BYTES
- * of unread replies; then write(2) waits or says EAGAIN. EVENTS_BYTES of unread events, beyond
- * which they are lost, counted, and said once.
+ * of replies, which count from when they are asked for until they are read; then write(2) waits or
+ * says EAGAIN. EVENTS_BYTES of unread events, beyond which they are lost, counted, and said once.
  *
  * Locks, outermost first: file->io (mutex: one reader or writer at a time; nobody sleeps for the
  * store under it), client.lock, xs_watch_lock
@@ -99,7 +99,7 @@ struct request {
  * @out: frames for read(2), replies and events in the order in which they came
  * @out_at: bytes of the first of them that were read already
  * @event_bytes: unread events, in bytes
- * @reply_bytes: unread replies, in bytes
+ * @reply_bytes: replies that are to come or unread, in bytes
  * @requests: requests that have no reply in @out yet
  * @todo: frames that wait for the worker
  * @working: the worker has taken something from @todo, or will
@@ -215,8 +215,6 @@ static void deliver_reply(struct request *r)
 	r->msg.hdr.req_id = r->hdr.req_id;
 	r->msg.hdr.tx_id = r->hdr.tx_id;
 	r->msg.request = r;
-	r->msg.size = sizeof(*r) + r->hdr.len + (r->reply ? r->req.cap : 0);
-	f->reply_bytes += r->msg.size;
 	list_add_tail(&r->msg.link, &f->out);
 	f->requests--;
 	wake_up_all(&f->wait);
@@ -722,6 +720,9 @@ static void dispatch(struct xs_file *f, struct request *r)
 	kref_get(&f->ref);	/* the request's; reply_now() and its like put it */
 	spin_lock_irq(&f->lock);
 	f->requests++;
+	/* From now on, so that no reply takes away the room that poll(2) has told of. */
+	r->msg.size = sizeof(*r) + r->hdr.len + reply_size(r->hdr.type);
+	f->reply_bytes += r->msg.size;
 	direct = !f->working && is_plain(r->hdr.type);
 	if (!direct) {
 		list_add_tail(&r->link, &f->todo);
