@@ -375,7 +375,7 @@ static void t_unread(void)
 	struct pollfd p = { .fd = fd, .events = POLLOUT };
 	struct frame f;
 
-	/* What poll() has promised holds, also when a reply comes before the write: it must not wait. */
+	/* What poll() has promised holds, also when a reply comes before the write. */
 	while (n < 20000 && poll(&p, 1, 3000) == 1 && !usleep(5000) &&
 	       ask(fd, XS_READ, n, 0, LIT("domid")))
 		n++;
