@@ -215,8 +215,10 @@ static void break_and_restart(struct input *in)
 	w.s.mute = false;
 	w.s.opens = 0;
 	w.s.pick = NULL;	/* old replies come before the new one, or all breaks once more */
+	w.s.extra = 1;		/* the probe, behind 16 that the server may not even have read */
 	fs_release(&w.s);
 	settle();
+	w.s.extra = 0;
 	CHECK(w.hostile || !w.c->seeking);
 }
 

@@ -448,7 +448,7 @@ static void handle(struct fs_server *s)
 		s->open[s->opens++] = h.req_id;
 	if (s->opens > s->most_open)
 		s->most_open = s->opens;
-	if (s->opens > FS_IN_FLIGHT)
+	if (s->opens > FS_IN_FLIGHT + s->extra)
 		complain(s, "more than 16 requests in flight");
 	twist = s->twist ? s->twist(s, &h) : FS_ANSWER;
 	answer(s, &h, twist);

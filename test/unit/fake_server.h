@@ -90,6 +90,7 @@ struct fs_server {
 	struct fs_node node[FS_NODES];
 	struct fs_watch watch[FS_WATCHES];
 	uint32_t open[FS_OPEN], opens, most_open;
+	uint32_t extra;		/* unanswered ones allowed beyond FS_IN_FLIGHT */
 	uint32_t next_tx, open_tx;
 
 	/* how it behaves */
