@@ -17,6 +17,7 @@
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/kernel.h>
+#include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -162,6 +163,19 @@ static void deliver(struct work_struct *work)
 	/* Else the run that is pending finds nothing to tell, and frees it. */
 }
 
+/*
+ * A callback may end another watch, which waits for that one's callback. To lockdep all work that
+ * one INIT_WORK() has made is one lock, and this would look like a deadlock: so each callback is a
+ * lock of its own. Its address is a key that lives as long as the module that it is in.
+ */
+static void work_init(struct xs_watch *w)
+{
+	INIT_WORK(&w->work, deliver);
+#ifdef CONFIG_LOCKDEP
+	lockdep_init_map(&w->work.lockdep_map, "xs_watch", (struct lock_class_key *)w->fn, 0);
+#endif
+}
+
 /* A watch that nobody feeds yet. In its list already: its callback may run before xs_watch() ends. */
 static struct xs_watch *watch_new(struct xs_handle *h, const char *path, xs_watch_fn fn, void *ctx)
 {
@@ -179,7 +193,7 @@ static struct xs_watch *watch_new(struct xs_handle *h, const char *path, xs_watc
 	w->handle = h;
 	w->fn = fn;
 	w->ctx = ctx;
-	INIT_WORK(&w->work, deliver);
+	work_init(w);
 	INIT_LIST_HEAD(&w->events);
 	mutex_lock(&h->lock);
 	list_add(&w->link, &h->watches);
