@@ -9,11 +9,11 @@
  * A start whose caller has gone must not leave a transaction open that nobody knows: the request is
  * on the heap, and when its late reply brings an id, the same request goes out again to end it.
  */
-#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/spinlock.h>
 #include <linux/wait.h>
 #include "xs_client.h"
 #include "xs_transaction.h"
@@ -25,9 +25,38 @@ struct start {
 	char reply[16];
 };
 
-static atomic_t n_open = ATOMIC_INIT(0);
-static atomic_t n_ended = ATOMIC_INIT(0);
+/*
+ * How many are open or being opened, and how many have ended so far. The server may have opened one
+ * whose thread has not seen the reply yet, so a start counts from before it is sent; and the two
+ * change together, so that who was refused cannot miss the end of the one it was refused for.
+ */
+static DEFINE_SPINLOCK(count_lock);
+static unsigned int n_open, n_ended;
 static DECLARE_WAIT_QUEUE_HEAD(ended);
+
+/* One more is being opened. Returns how many have ended. */
+static unsigned int count_start(void)
+{
+	unsigned int seen;
+
+	spin_lock_irq(&count_lock);
+	n_open++;
+	seen = n_ended;
+	spin_unlock_irq(&count_lock);
+	return seen;
+}
+
+/* It was not opened. Returns whether there is, or was, another one whose end makes room. */
+static bool count_refused(unsigned int seen)
+{
+	bool others;
+
+	spin_lock_irq(&count_lock);
+	n_open--;
+	others = n_open || n_ended != seen;
+	spin_unlock_irq(&count_lock);
+	return others;
+}
 
 static struct start *to_start(struct xs_req *req)
 {
@@ -99,20 +128,21 @@ static int start_once(struct xs_tx *tx)
 int xs_tx_start(struct xs_tx *tx)
 {
 	unsigned long deadline = jiffies + xs_client_timeout();
-	int seen, err;
+	unsigned int seen;
+	bool others;
 	long left;
+	int err;
 
 	for (;;) {
-		seen = atomic_read(&n_ended);
+		seen = count_start();
 		err = start_once(tx);
 		if (!err)
-			atomic_inc(&n_open);
-		if ((err != -ENOSPC && err != -EDQUOT) || !atomic_read(&n_open))
-			return err;
+			return 0;
+		others = count_refused(seen);
 		left = (long)(deadline - jiffies);
-		if (left <= 0)
+		if ((err != -ENOSPC && err != -EDQUOT) || !others || left <= 0)
 			return err;
-		left = wait_event_killable_timeout(ended, atomic_read(&n_ended) != seen, left);
+		left = wait_event_killable_timeout(ended, READ_ONCE(n_ended) != seen, left);
 		if (left <= 0)
 			return left ? -EINTR : err;
 	}
@@ -126,8 +156,12 @@ int xs_tx_start(struct xs_tx *tx)
  */
 void xs_tx_over(void)
 {
-	atomic_dec(&n_open);
-	atomic_inc(&n_ended);
+	unsigned long irq;
+
+	spin_lock_irqsave(&count_lock, irq);
+	n_open--;
+	n_ended++;
+	spin_unlock_irqrestore(&count_lock, irq);
 	wake_up_all(&ended);
 }
 
