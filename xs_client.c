@@ -5,7 +5,7 @@
  *   caller ── submit ──▶ ┌──────────────┐ ──▶ request ring, one signal for a burst
  *                        │ xs_conn pump │
  *   done() ◀── reply ─── └──────────────┘ ◀── response ring ◀── event channel handler
- *                               └── watch event ──▶ xs_watch.c
+ *                               └── watch event ──▶ xs_source.c
  *
  * The pump runs where there is something to move: in the caller that submits, and in the handler
  * of the event channel. No thread stands between a caller and the ring. A store that keeps the

@@ -18,12 +18,14 @@
  * Bounds, for each file: REQUESTS_MAX requests that have no reply in `out` yet, and REPLIES_BYTES
  * of replies, which count from when they are asked for until they are read; then write(2) waits or
  * says EAGAIN. EVENTS_BYTES of unread events, beyond which they are lost, counted, and said once.
+ * WATCHES_MAX watches, beyond which a WATCH says E2BIG.
  *
  * Locks, outermost first: file->io (mutex: one reader or writer at a time; nobody sleeps for the
- * store under it), client.lock, xs_watch_lock
- * (a reply's done() and a watch's event() run under them), file->lock (spinlock, interrupts off:
- * all lists and counts). Lifetime: a kref; the open file, each request and each queued work hold
- * one. What a closed file leaves at the store is ended by its worker, which holds up nobody.
+ * store under it), client.lock, xs_watch_lock (a reply's done() and a watch's event() run under
+ * them), file->lock (spinlock, interrupts off: all lists and counts).
+ *
+ * Lifetime: a kref; the open file, each request and each queued work hold one. What a closed file
+ * leaves at the store is ended by its worker, which holds up nobody.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
