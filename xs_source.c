@@ -7,7 +7,8 @@
  *
  * A source is one watch at the server, for one path and depth. All who watch that share it, since
  * the server counts watches for the whole guest. A newcomer to a source that stands gets its first
- * event from us, as it would from the server.
+ * event from us, as it would from the server; one that comes before the server's own first event
+ * shares that.
  *
  *   IDLE ──the first sub claims it──▶ SETTING ──reply──▶ SET ──the last sub leaves──▶ IDLE
  *
@@ -48,6 +49,7 @@ enum source_state {
  * @link: in sources
  * @users: subscribers, and those who are about to become one
  * @state: where it stands
+ * @greeted: the server's first event has come
  * @id: its number while it is SETTING or SET
  * @subs: who wants its events
  * @depth: how far down, as a decimal number; empty for all the way
@@ -57,6 +59,7 @@ struct xs_source {
 	struct list_head link;
 	unsigned int users;
 	enum source_state state;
+	bool greeted;
 	u32 id;
 	struct list_head subs;
 	char depth[DEPTH_MAX];
@@ -107,9 +110,11 @@ void xs_source_dispatch(const char *path, const char *token)
 		return;
 	spin_lock_irqsave(&xs_watch_lock, irq);
 	source = xa_load(&by_id, id);
-	if (source)
+	if (source) {
+		source->greeted = true;
 		list_for_each_entry(sub, &source->subs, link)
 			sub->event(sub, path);
+	}
 	spin_unlock_irqrestore(&xs_watch_lock, irq);
 }
 
@@ -268,10 +273,12 @@ static enum source_state join_or_claim(struct xs_source *source, struct xs_sub *
 	state = source->state;
 	if (state != SOURCE_SETTING)
 		list_add_tail(&sub->link, &source->subs);
-	if (state == SOURCE_IDLE)
+	if (state == SOURCE_IDLE) {
 		source->state = SOURCE_SETTING;
-	/* The server's first event went to those who were here before. */
-	if (state == SOURCE_SET)
+		source->greeted = false;
+	}
+	/* The server's first event went to those who were here before, or is yet to come. */
+	if (state == SOURCE_SET && source->greeted)
 		sub->event(sub, source->path);
 	spin_unlock_irq(&xs_watch_lock);
 	return state;
