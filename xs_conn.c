@@ -315,6 +315,14 @@ bool xs_conn_expire(struct xs_conn *conn, u64 now)
 	return more;
 }
 
+/* Tells who looks on, if anybody does. */
+static void tell(struct xs_conn *conn, enum xs_seen what, const struct xs_req *req,
+		 const struct xsd_sockmsg *hdr)
+{
+	if (conn->seen)
+		conn->seen(conn, what, req, hdr);
+}
+
 /* ---- sending ---------------------------------------------------------------------------- */
 
 static bool take_slot(struct xs_conn *conn, struct xs_req *req)
@@ -373,6 +381,7 @@ static int send(struct xs_conn *conn)
 			break;
 		}
 		conn->stats.requests++;
+		tell(conn, XS_SEEN_REQUEST, out == &conn->orphan ? NULL : conn->sending, &out->hdr);
 		if (out != &conn->orphan)
 			conn->sending = NULL;
 	}
@@ -420,6 +429,7 @@ static void on_event(struct xs_conn *conn)
 	const char *path, *token;
 
 	conn->stats.events++;
+	tell(conn, XS_SEEN_EVENT, NULL, &conn->in.hdr);
 	path = xs_strings_valid(conn->event_buf, len) ?
 		xs_strings_next(conn->event_buf, len, NULL) : NULL;
 	token = path ? xs_strings_next(conn->event_buf, len, path) : NULL;
@@ -448,6 +458,7 @@ static int reply_result(struct xs_conn *conn, struct xs_req *req)
 static void on_message(struct xs_conn *conn)
 {
 	struct xs_req *req = conn->receiving;
+	int result;
 
 	conn->receiving = NULL;
 	if (conn->in.hdr.type == XS_WATCH_EVENT) {
@@ -457,12 +468,15 @@ static void on_message(struct xs_conn *conn)
 	free_slot(conn, conn->in.hdr.req_id & (XS_CONN_SLOTS - 1));
 	if (!req) {
 		conn->stats.late++;
+		tell(conn, XS_SEEN_REPLY, NULL, &conn->in.hdr);
 		return;
 	}
 	conn->stats.replies++;
 	req->type = conn->in.hdr.type;
 	req->len = conn->in.hdr.len;
-	finish(req, reply_result(conn, req));
+	result = reply_result(conn, req);	/* ends req->error with a NUL */
+	tell(conn, XS_SEEN_REPLY, req, &conn->in.hdr);
+	finish(req, result);
 }
 
 /* Returns whether the server has to be signalled, or a negative errno. */

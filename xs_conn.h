@@ -8,6 +8,8 @@
  *   req->done() ◀── reply, by id ──┬── receive ◀── response ring ◀┘
  *   conn->event() ◀── watch event ─┘
  *
+ * conn->seen(), where there is one, is told of each message that went by, in either direction.
+ *
  * xs_conn_pump() moves all that can be moved, in both directions, and says whether the server has
  * to be signalled: once for a burst.
  *
@@ -23,7 +25,7 @@
  * Pure: no allocation, lock, sleep, clock or log. The caller serialises all calls on a connection;
  * done() and event() are called from inside xs_conn_pump(), xs_conn_expire(), xs_conn_break() or
  * xs_conn_fail(), must not block, and
- * may call xs_conn_queue() but nothing else of this file.
+ * may call xs_conn_queue() but nothing else of this file. seen() may call nothing of it.
  */
 #ifndef XS_CONN_H
 #define XS_CONN_H
@@ -40,11 +42,28 @@ enum xs_req_state {
 };
 
 /**
+ * enum xs_seen - what struct xs_conn's seen() is told of
+ * @XS_SEEN_REQUEST: a request is in the ring, whole
+ * @XS_SEEN_REPLY: a reply has come, whole; done() comes next
+ * @XS_SEEN_EVENT: a watch event has come, whole; event() comes next
+ */
+enum xs_seen {
+	XS_SEEN_REQUEST,
+	XS_SEEN_REPLY,
+	XS_SEEN_EVENT,
+};
+
+/* Who a request is from, beside the numbers of processes that wrote it to the device node. */
+#define XS_WHO_MODULE	0u
+#define XS_WHO_KERNEL	(~0u)	/* the kernel's own xenbus, which we serve */
+
+/**
  * struct xs_req - one request and the place for its reply
  * @out: the message (xs_out_init())
  * @reply: where the reply's payload goes
  * @cap: its size in bytes
  * @raw: an ERROR reply is a reply like any other: its name goes to @reply, @result is 0
+ * @who: the caller's, for those who look on: XS_WHO_*, or a process
  * @epoch: the caller's: the connection that its transaction belongs to
  * @deadline: for xs_conn_expire(), in its caller's unit of time; 0 for none
  * @done: called once, when @result, @type and @len are valid
@@ -62,6 +81,7 @@ struct xs_req {
 	void *reply;
 	u32 cap;
 	bool raw;
+	u32 who;
 	u32 epoch;
 	u64 deadline;
 	void (*done)(struct xs_req *req);
@@ -113,6 +133,9 @@ struct xs_slot {
  * @in: the message that is being received
  * @receiving: whom its payload belongs to; NULL for events and what is dropped
  * @event: called for each watch event with path and token, both NUL-terminated
+ * @seen: called for each message, whose header is @hdr; NULL (after xs_conn_init()) for nobody.
+ *	  @req is the request, or the one that is answered: its type, len and payload are there, its
+ *	  result is not. NULL when it was abandoned, and for events, whose payload is in @event_buf
  * @queue: requests that wait for a slot, oldest first
  * @tail: where the next one is linked
  * @sending: the request of which a part is in the ring
@@ -133,6 +156,8 @@ struct xs_conn {
 	struct xs_in in;
 	struct xs_req *receiving;
 	void (*event)(struct xs_conn *conn, const char *path, const char *token);
+	void (*seen)(struct xs_conn *conn, enum xs_seen what, const struct xs_req *req,
+		     const struct xsd_sockmsg *hdr);
 	struct xs_req *queue, **tail;
 	struct xs_req *sending;
 	struct xs_out orphan;

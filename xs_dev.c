@@ -480,6 +480,7 @@ static void send_plain(struct request *r)
 	r->req.reply = r->reply;
 	r->req.cap = cap;
 	r->req.raw = true;
+	r->req.who = r->file->pid;
 	r->req.done = on_done;
 	xs_out_init(&r->req.out, r->hdr.type, r->hdr.tx_id, &vec, 1);
 	r->req.deadline = get_jiffies_64() + xs_client_timeout();

@@ -1979,6 +1979,116 @@ static void mute_then_awake(void **state)
 	end(w);
 }
 
+/* ---- who looks on ------------------------------------------------------------------------ */
+
+/* What seen() was told, in its order. */
+static struct {
+	enum xs_seen what;
+	const struct xs_req *req;
+	struct xsd_sockmsg hdr;
+	char text[16];		/* the payload's first string */
+	u32 dones, events;	/* how many there were just then */
+} sight[8];
+static u32 sights;
+
+static void look_on(struct xs_conn *conn, enum xs_seen what, const struct xs_req *req,
+		    const struct xsd_sockmsg *hdr)
+{
+	const char *text = "";
+
+	assert_ptr_equal(conn, now->c);
+	assert_true(sights < ARRAY_SIZE(sight));
+	if (what == XS_SEEN_EVENT)
+		text = conn->event_buf;
+	else if (req && hdr->type == XS_ERROR && !req->raw)
+		text = req->error;
+	else if (req && what == XS_SEEN_REPLY)
+		text = req->reply;
+	sight[sights].what = what;
+	sight[sights].req = req;
+	sight[sights].hdr = *hdr;
+	snprintf(sight[sights].text, sizeof(sight->text), "%.15s", text);
+	sight[sights].dones = now->order;
+	sight[sights].events = now->events;
+	sights++;
+}
+
+static void is_seen(u32 i, enum xs_seen what, const struct xs_req *req, u32 type, const char *text)
+{
+	assert_true(i < sights);
+	assert_int_equal(sight[i].what, what);
+	assert_ptr_equal(sight[i].req, req);
+	assert_int_equal(sight[i].hdr.type, type);
+	assert_string_equal(sight[i].text, text);
+}
+
+static struct world *world_looked_at(void)
+{
+	struct world *w = world();
+
+	w->c->seen = look_on;
+	sights = 0;
+	return w;
+}
+
+/* Each message once, whole, and before its done() or event(). */
+static void seen_once_each(void **state)
+{
+	struct world *w = world_looked_at();
+	struct call *c[3];
+	u32 i;
+
+	c[0] = call_raw(XS_WATCH, "a\0tok", 6, 8);
+	c[1] = call_raw(XS_WRITE, "a\0new", 5, 8);
+	c[2] = call(XS_READ, "gone", 8);
+	for (i = 0; i < 3; i++) {
+		queue(w, c[i]);
+		settle(w);
+	}
+	assert_int_equal(sights, 8);
+	is_seen(0, XS_SEEN_REQUEST, &c[0]->req, XS_WATCH, "");
+	is_seen(1, XS_SEEN_REPLY, &c[0]->req, XS_WATCH, "OK");
+	is_seen(2, XS_SEEN_EVENT, NULL, XS_WATCH_EVENT, "a");
+	is_seen(3, XS_SEEN_REQUEST, &c[1]->req, XS_WRITE, "");
+	is_seen(4, XS_SEEN_EVENT, NULL, XS_WATCH_EVENT, "a");
+	is_seen(5, XS_SEEN_REPLY, &c[1]->req, XS_WRITE, "OK");
+	is_seen(6, XS_SEEN_REQUEST, &c[2]->req, XS_READ, "");
+	is_seen(7, XS_SEEN_REPLY, &c[2]->req, XS_ERROR, "ENOENT");
+	assert_int_equal(sight[1].dones, 0);
+	assert_int_equal(sight[7].dones, 2);
+	assert_int_equal(sight[2].events, 0);
+	assert_int_equal(sight[4].events, 1);
+	assert_int_equal(sight[7].hdr.req_id, sight[6].hdr.req_id);
+	assert_int_equal(sight[6].hdr.len, 5);
+	for (i = 0; i < 3; i++)
+		free_call(c[i]);
+	end(w);
+}
+
+/* A message that is in the ring in part is not seen yet; one that was abandoned has no request. */
+static void seen_when_whole(void **state)
+{
+	struct world *w = world_looked_at();
+	struct call *c = call_write("big", 4000);
+
+	w->s.mute = true;
+	queue(w, c);
+	settle(w);
+	assert_int_equal(sights, 0);
+	assert_true(xs_conn_abandon(w->c, &c->req));
+	poison(c);
+	w->s.mute = false;
+	fs_signal(&w->s);
+	settle(w);
+	assert_int_equal(sights, 2);
+	is_seen(0, XS_SEEN_REQUEST, NULL, XS_WRITE, "");
+	is_seen(1, XS_SEEN_REPLY, NULL, XS_WRITE, "");
+	assert_int_equal(sight[0].hdr.len, 4004);
+	assert_int_equal(sight[1].hdr.req_id, sight[0].hdr.req_id);
+	assert_int_equal(w->c->stats.late, 1);
+	end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -2028,6 +2138,8 @@ int main(void)
 		cmocka_unit_test(two_threads),
 		cmocka_unit_test(pump_is_bounded),
 		cmocka_unit_test(mute_then_awake),
+		cmocka_unit_test(seen_once_each),
+		cmocka_unit_test(seen_when_whole),
 	};
 
 	return cmocka_run_group_tests_name("xs_conn", tests, NULL, NULL);
