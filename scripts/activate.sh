@@ -6,7 +6,8 @@ set -eu
 
 usage() {
 	cat <<-END
-	usage: activate.sh [--remove] [--key NAME=VALUE]... GUEST TYPE ID
+	usage: activate.sh [--key NAME=VALUE]... [--front-key NAME=VALUE]... GUEST TYPE ID
+	       activate.sh --remove GUEST TYPE ID
 
 	  GUEST  domid of the guest, or its name (looked up in the store)
 	  TYPE   kind of device: echo, vbd, …
@@ -15,8 +16,9 @@ usage() {
 	Makes, with the permissions that both ends need,
 	  /local/domain/GUEST/device/TYPE/ID            backend, backend-id, state = 1
 	  /local/domain/SELF/backend/TYPE/GUEST/ID      frontend, frontend-id, online = 1, state = 1
-	and with --key adds NAME = VALUE to the backend's. The backend's state comes last: the
-	device is whole when a driver sees it. A device that exists is refused.
+	and with --key adds NAME = VALUE to the backend's, with --front-key to the frontend's.
+	The states come last: the device is whole when a driver sees it. A device that exists is
+	refused.
 	--remove sets online = 0, has the backend close, waits for it (10 s) and removes both
 	directories.
 
@@ -53,6 +55,7 @@ domid_of() {
 
 remove=
 keys=
+front_keys=
 while [ $# -gt 0 ]; do
 	case $1 in
 	-h | --help)
@@ -60,15 +63,19 @@ while [ $# -gt 0 ]; do
 		exit 0
 		;;
 	--remove) remove=1 ;;
-	--key)
-		[ $# -ge 2 ] || die 2 "--key wants NAME=VALUE"
+	--key | --front-key)
+		[ $# -ge 2 ] || die 2 "$1 wants NAME=VALUE"
 		case $2 in
-		[a-zA-Z]*=*)
-			keys="$keys$2
-"
-			;;
+		[a-zA-Z]*=*) ;;
 		*) die 2 "'$2' is not NAME=VALUE" ;;
 		esac
+		if [ "$1" = --key ]; then
+			keys="$keys$2
+"
+		else
+			front_keys="$front_keys$2
+"
+		fi
 		shift
 		;;
 	-*) die 2 "no such option: $1 (try --help)" ;;
@@ -140,8 +147,12 @@ xenstore-chmod "$front" "n$guest" "r$self"
 xenstore-chmod "$back" "n$self" "r$guest"
 xenstore-write "$back/frontend" "$front" "$back/frontend-id" "$guest" \
 	"$back/online" 1
-printf '%s' "$keys" | while IFS= read -r pair; do
-	xenstore-write "$back/${pair%%=*}" "${pair#*=}"
-done
+write_keys() { # DIR, and NAME=VALUE lines on stdin
+	while IFS= read -r pair; do
+		xenstore-write "$1/${pair%%=*}" "${pair#*=}"
+	done
+}
+printf '%s' "$keys" | write_keys "$back"
+printf '%s' "$front_keys" | write_keys "$front"
 xenstore-write "$front/backend-id" "$self" "$front/state" 1 "$front/backend" "$back"
 xenstore-write "$back/state" 1

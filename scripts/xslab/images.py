@@ -20,11 +20,12 @@ from .paths import LabError, XSLAB, digest, fresh_dir, locked, own_digest, say
 LIBRARIES = "lib/x86_64-linux-gnu"
 KEEP_SECONDS = 3600  # images that nobody has used for so long may go
 XEN_LIB = "usr/lib/xen-4.17"
+FILESYSTEM = ["vfat", "nls_cp437", "nls_ascii", "nls_utf8"]
 # Loaded by dom0's init, and others at hand for modprobe (disks and network cards for guests).
 DOM0_MODULES = ["xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs", "virtio_pci",
-                "virtio_console", "xen-blkback", "xen-netback", "loop", "bridge", "tun"]
+                "virtio_console", "xen-blkback", "xen-netback", "loop", "bridge", "tun", *FILESYSTEM]
 GUEST_MODULES = ["xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xenfs",
-                 "xen-blkfront", "xen-netfront"]
+                 "xen-blkfront", "xen-netfront", *FILESYSTEM]
 DOM0_PROGRAMS = ["xl", "xenstored", "oxenstored", "xenconsoled", "xenconsole", "xen-init-dom0", "libxl-save-helper",
                  "lsevtchn", "test-xenstore", "xenctx", "xen-diag"]
 DEVICE_MODEL = "usr/libexec/xen-qemu-system-i386"

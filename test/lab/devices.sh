@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=sh
+# devices.sh - disks and network cards for guests, from dom0's own backends (xen-blkback,
+# xen-netback). Sourced in dom0, behind lib.sh; a test has it with --dom0-add test/lab/devices.sh.
+#
+#   disk_image FILE MB         a file of random bytes behind a loop device, whose name is printed
+#   vbd_add GUEST ID DEV [r]   block device DEV as a guest's vbd ID (51712 is xvda); r: read-only
+#   vbd_del GUEST ID
+#   vif_add GUEST ID           a network card: dom0 is 10.GUEST.ID.1, the guest may be ….2
+#   vif_del GUEST ID
+#   reached GUEST TYPE ID STATE [SECONDS]    until the backend's state is STATE (30 s)
+#
+# What a toolstack's hotplug scripts do is done here by hand, in plain steps: there is no udev, no
+# bridge and no xl in it. Each returns 0, or says what went wrong and returns 1.
+
+back_dir() { echo "/local/domain/0/backend/$2/$1/$3"; }
+
+disk_image() {
+	dd if=/dev/urandom of="$1" bs=1M count="$2" 2>/dev/null || return 1
+	modprobe loop || return 1
+	lab_loop=$(losetup -f) && losetup "$lab_loop" "$1" && echo "$lab_loop"
+}
+
+state_is() { [ "$(xenstore-read "$1/state" 2>/dev/null)" = "$2" ]; }
+
+reached() {
+	lab_back=$(back_dir "$1" "$2" "$3")
+	wait_for "${5:-30}" state_is "$lab_back" "$4" && return 0
+	echo "$lab_back has not come to state $4:"
+	xenstore-ls "$lab_back" 2>&1
+	return 1
+}
+
+vbd_add() {
+	modprobe xen-blkback || return 1
+	activate.sh --key type=phy --key params="$3" --key dev=xvda --key mode="${4:-w}" \
+		--key physical-device="$(stat -c %t:%T "$3")" \
+		--front-key virtual-device="$2" --front-key device-type=disk "$1" vbd "$2"
+}
+
+vbd_del() { activate.sh --remove "$1" vbd "$2"; }
+
+# The backend becomes Connected when the card has its hotplug-status, which says that it is up.
+vif_add() {
+	modprobe xen-netback || return 1
+	lab_mac=$(printf '00:16:3e:00:%02x:%02x' "$1" "$2")
+	activate.sh --key handle="$2" --key mac="$lab_mac" --key script=/bin/true \
+		--front-key handle="$2" --front-key mac="$lab_mac" "$1" vif "$2" || return 1
+	wait_for 10 test -e "/sys/class/net/vif$1.$2" || {
+		echo "xen-netback has not made vif$1.$2"
+		return 1
+	}
+	ifconfig "vif$1.$2" "10.$1.$2.1" netmask 255.255.255.0 up &&
+		xenstore-write "$(back_dir "$1" vif "$2")/hotplug-status" connected
+}
+
+vif_del() { activate.sh --remove "$1" vif "$2"; }
