@@ -76,7 +76,7 @@ void xs_conn_queue(struct xs_conn *conn, struct xs_req *req)
 /**
  * xs_conn_seek() - the response ring may hold leftovers: throw them away
  * @conn: the connection, with nothing in flight
- * @req: a RESET_WATCHES, made like any other request
+ * @req: a RESET_WATCHES, or where watches are to stay a READ; made like any other request
  *
  * @req goes out before all that is queued, and travels alone. The stream is in step from its reply
  * on; what comes before that is thrown away.
@@ -86,12 +86,60 @@ void xs_conn_seek(struct xs_conn *conn, struct xs_req *req)
 	conn->seeking = true;
 	conn->seek_id = id_of(conn, 0);	/* slots are all free: the first one is next */
 	conn->seek_from = conn->rsp.at;
+	conn->seek_type = req->out.hdr.type;
 	xs_in_init(&conn->in);
 	begin(req);
 	req->next = conn->queue;
 	conn->queue = req;
 	if (!req->next)
 		conn->tail = &req->next;
+}
+
+/**
+ * xs_conn_give_up_seek() - the search has led to nothing: let go of what it holds
+ * @conn: the connection
+ *
+ * For a stream that goes to somebody else again. The bytes that looked like the beginning of the
+ * reply go to skipped().
+ */
+void xs_conn_give_up_seek(struct xs_conn *conn)
+{
+	if (!conn->seeking)
+		return;
+	conn->seeking = false;
+	if (conn->skipped && conn->in.have)
+		conn->skipped(conn, &conn->in.hdr, conn->in.have);
+	xs_in_init(&conn->in);
+}
+
+/**
+ * xs_conn_pause() - send what is queued now, and after that nothing
+ * @conn: the connection
+ *
+ * What is queued later waits for xs_conn_restart().
+ */
+void xs_conn_pause(struct xs_conn *conn)
+{
+	const struct xs_req *req;
+
+	conn->paused = true;
+	conn->allowed = 0;
+	for (req = conn->queue; req; req = req->next)
+		conn->allowed++;
+}
+
+/**
+ * xs_conn_quiet() - are both streams between two messages, with nothing owed?
+ * @conn: the connection
+ *
+ * Return: true when no message is partly sent or will be sent by a paused connection, and no reply
+ * is owed or partly received.
+ */
+bool xs_conn_quiet(const struct xs_conn *conn)
+{
+	return (!conn->queue || (conn->paused && !conn->allowed)) &&
+		!conn->sending && !xs_out_left(&conn->orphan) && !conn->stats.inflight &&
+		(!conn->in.have || conn->in.whole);
 }
 
 /**
@@ -102,9 +150,7 @@ void xs_conn_seek(struct xs_conn *conn, struct xs_req *req)
  */
 bool xs_conn_idle(const struct xs_conn *conn)
 {
-	return !conn->queue && !conn->sending && !xs_out_left(&conn->orphan) &&
-		!conn->stats.inflight &&
-		(!conn->in.have || conn->in.whole);
+	return !conn->queue && xs_conn_quiet(conn);
 }
 
 /* The request leaves the connection. */
@@ -243,6 +289,7 @@ void xs_conn_restart(struct xs_conn *conn, bool fresh)
 {
 	conn->broken = 0;
 	conn->seeking = false;
+	conn->paused = false;
 	conn->receiving = NULL;
 	xs_in_init(&conn->in);
 	if (!fresh)
@@ -353,7 +400,8 @@ static struct xs_out *next_out(struct xs_conn *conn)
 		return &conn->orphan;
 	if (conn->sending)
 		return &conn->sending->out;
-	if (!conn->queue || (conn->seeking && conn->stats.inflight))
+	if (!conn->queue || (conn->seeking && conn->stats.inflight) ||
+	    (conn->paused && !conn->allowed))
 		return NULL;
 	if (!take_slot(conn, conn->queue)) {
 		conn->stats.slots_full++;
@@ -361,6 +409,8 @@ static struct xs_out *next_out(struct xs_conn *conn)
 	}
 	conn->sending = conn->queue;
 	unqueue(conn, conn->sending);
+	if (conn->paused)
+		conn->allowed--;
 	return &conn->sending->out;
 }
 
@@ -408,8 +458,12 @@ static int on_header(struct xs_conn *conn)
 		return 0;
 	}
 	slot = &conn->slots[hdr->req_id & (XS_CONN_SLOTS - 1)];
-	if (!slot->busy || slot->id != hdr->req_id)
-		return -EBADMSG;
+	if (!slot->busy || slot->id != hdr->req_id) {
+		if (!conn->stray)
+			return -EBADMSG;
+		xs_in_into(&conn->in, conn->event_buf, sizeof(conn->event_buf));
+		return 0;
+	}
 	req = slot->req;
 	if (!req)
 		return 0;
@@ -433,10 +487,13 @@ static void on_event(struct xs_conn *conn)
 	path = xs_strings_valid(conn->event_buf, len) ?
 		xs_strings_next(conn->event_buf, len, NULL) : NULL;
 	token = path ? xs_strings_next(conn->event_buf, len, path) : NULL;
-	if (token)
+	if (token) {
 		conn->event(conn, path, token);
-	else
-		conn->stats.bad_events++;
+		return;
+	}
+	conn->stats.bad_events++;
+	if (conn->stray)
+		conn->stray(conn, &conn->in.hdr, conn->event_buf);
 }
 
 static int reply_result(struct xs_conn *conn, struct xs_req *req)
@@ -459,13 +516,18 @@ static void on_message(struct xs_conn *conn)
 {
 	struct xs_req *req = conn->receiving;
 	int result;
+	u32 id = conn->in.hdr.req_id, slot = id & (XS_CONN_SLOTS - 1);
 
 	conn->receiving = NULL;
 	if (conn->in.hdr.type == XS_WATCH_EVENT) {
 		on_event(conn);
 		return;
 	}
-	free_slot(conn, conn->in.hdr.req_id & (XS_CONN_SLOTS - 1));
+	if (!conn->slots[slot].busy || conn->slots[slot].id != id) {
+		conn->stray(conn, &conn->in.hdr, conn->event_buf);
+		return;
+	}
+	free_slot(conn, slot);
 	if (!req) {
 		conn->stats.late++;
 		tell(conn, XS_SEEN_REPLY, NULL, &conn->in.hdr);
@@ -479,6 +541,29 @@ static void on_message(struct xs_conn *conn)
 	finish(req, result);
 }
 
+/* One step of the search for the stream's start. What it throws away may be somebody else's. */
+static int seek_step(struct xs_conn *conn)
+{
+	struct xs_ring look = conn->rsp;
+	u32 had = conn->in.have, skipped;
+	int step;
+
+	if (conn->skipped) {	/* no event is being received, so its place is free */
+		memcpy(conn->event_buf, &conn->in.hdr, had);
+		xs_ring_take(&look, conn->event_buf + had, look.n);
+	}
+	step = xs_in_seek(&conn->in, &conn->rsp, conn->seek_type, conn->seek_id);
+	skipped = had + (conn->rsp.at - conn->rsp.published) - conn->in.have;
+	if (conn->skipped && skipped)
+		conn->skipped(conn, conn->event_buf, skipped);
+	return step;
+}
+
+static bool between_messages(const struct xs_conn *conn)
+{
+	return conn->seeking || !conn->in.have || conn->in.whole;
+}
+
 /* Returns whether the server has to be signalled, or a negative errno. */
 static int receive(struct xs_conn *conn)
 {
@@ -486,10 +571,8 @@ static int receive(struct xs_conn *conn)
 
 	if (unread < 0)
 		return unread;
-	while (conn->rsp.n) {
-		step = conn->seeking ? xs_in_seek(&conn->in, &conn->rsp, XS_TYPE_RESET_WATCHES,
-						  conn->seek_id)
-				     : xs_in_step(&conn->in, &conn->rsp);
+	while (conn->rsp.n && !(conn->hold && between_messages(conn))) {
+		step = conn->seeking ? seek_step(conn) : xs_in_step(&conn->in, &conn->rsp);
 		/* A message may have no payload: then no byte has to come to end it. */
 		while (step == XS_IN_HEADER) {
 			step = on_header(conn);
@@ -502,7 +585,7 @@ static int receive(struct xs_conn *conn)
 		if (step == XS_IN_MESSAGE)
 			on_message(conn);
 	}
-	conn->stats.bytes_in += (u32)unread;
+	conn->stats.bytes_in += (u32)unread - conn->rsp.n;
 	return xs_ring_publish_take(&conn->rsp);
 }
 

@@ -22,10 +22,14 @@
  * given out once does not match again for 2^28 uses. XS_CONN_SLOTS is below the 20 unread replies
  * at which C xenstored stops reading requests (protocol facts: docs/misc/xenstore-ring.txt).
  *
+ * Beside somebody else. Under the kernel's own xenbus (xs_shadow.h) not all that comes is ours. Then
+ * stray() gets the messages that nobody here knows, skipped() the bytes before the stream's start,
+ * and hold stops the receiver between two messages while there is no place for the next.
+ *
  * Pure: no allocation, lock, sleep, clock or log. The caller serialises all calls on a connection;
- * done() and event() are called from inside xs_conn_pump(), xs_conn_expire(), xs_conn_break() or
- * xs_conn_fail(), must not block, and
- * may call xs_conn_queue() but nothing else of this file. seen() may call nothing of it.
+ * done(), event(), stray() and skipped() are called from inside xs_conn_pump(), xs_conn_expire(),
+ * xs_conn_break() or xs_conn_fail(), must not block, and may call xs_conn_queue() but nothing else
+ * of this file. seen() may call nothing of it.
  */
 #ifndef XS_CONN_H
 #define XS_CONN_H
@@ -136,6 +140,10 @@ struct xs_slot {
  * @seen: called for each message, whose header is @hdr; NULL (after xs_conn_init()) for nobody.
  *	  @req is the request, or the one that is answered: its type, len and payload are there, its
  *	  result is not. NULL when it was abandoned, and for events, whose payload is in @event_buf
+ * @stray: NULL, or called for a reply that nobody here waits for, and for an event that is no event;
+ *	   without it such a reply breaks the ring, and such an event is counted
+ * @skipped: NULL, or called with what is thrown away while @seeking
+ * @hold: set from outside: take no more messages
  * @queue: requests that wait for a slot, oldest first
  * @tail: where the next one is linked
  * @sending: the request of which a part is in the ring
@@ -144,6 +152,9 @@ struct xs_slot {
  * @generation: how many ids were given out
  * @seek_id: while @seeking, the id whose reply shows where the stream starts
  * @seek_from: where the response ring stood when the search began
+ * @seek_type: that request's type
+ * @paused: of the queue, only its first @allowed requests may still be sent
+ * @allowed: see @paused
  * @seeking: response bytes are thrown away until the reply to @seek_id comes
  * @broken: 0, or the errno with which the ring broke
  * @stats: counters
@@ -158,6 +169,11 @@ struct xs_conn {
 	void (*event)(struct xs_conn *conn, const char *path, const char *token);
 	void (*seen)(struct xs_conn *conn, enum xs_seen what, const struct xs_req *req,
 		     const struct xsd_sockmsg *hdr);
+	void (*stray)(struct xs_conn *conn, const struct xsd_sockmsg *hdr, const void *payload);
+	void (*skipped)(struct xs_conn *conn, const void *bytes, u32 n);
+	bool hold;
+	bool paused;
+	u32 allowed;
 	struct xs_req *queue, **tail;
 	struct xs_req *sending;
 	struct xs_out orphan;
@@ -165,6 +181,7 @@ struct xs_conn {
 	u32 generation;
 	u32 seek_id;
 	u32 seek_from;
+	u32 seek_type;
 	bool seeking;
 	int broken;
 	struct xs_conn_stats stats;
@@ -189,6 +206,9 @@ void xs_conn_restart(struct xs_conn *conn, bool fresh);
 void xs_conn_ask_reconnect(struct xs_conn *conn);
 bool xs_conn_reconnected(const struct xs_conn *conn);
 bool xs_conn_expire(struct xs_conn *conn, u64 now);
+void xs_conn_pause(struct xs_conn *conn);
+bool xs_conn_quiet(const struct xs_conn *conn);
+void xs_conn_give_up_seek(struct xs_conn *conn);
 bool xs_conn_idle(const struct xs_conn *conn);
 u32 xs_conn_features(const struct xs_conn *conn);
 

@@ -1,0 +1,410 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_shadow.c - the kernel's own xenbus, served on a shadow page. See xs_shadow.h.
+ */
+#include "xs_shadow.h"
+
+/* The kernel, the store and their rings must not keep us in one call for ever. */
+#define PUMP_ROUNDS	8
+
+/* What we say to the kernel for a request whose connection broke. */
+static const char lost[] = "EIO";
+
+/*
+ * Room in the box that the next message of the store may need, and beside it an error for each of
+ * the kernel's requests, since the connection may break at any time.
+ */
+#define BOX_NEED	(XS_HDR_SIZE + XS_PAYLOAD_MAX + XS_CONN_SLOTS * (XS_HDR_SIZE + sizeof(lost)))
+
+static u32 *page_word(const struct xs_shadow *sh, u32 offset)
+{
+	return (u32 *)((char *)sh->page + offset);
+}
+
+static u32 store_word(const struct xs_shadow *sh, u32 offset)
+{
+	return READ_ONCE(*(const u32 *)(sh->conn->page + offset));
+}
+
+static void attach(struct xs_shadow *sh)
+{
+	struct xenstore_domain_interface *page = sh->page;
+
+	xs_ring_attach(&sh->req, page->req, &page->req_cons, &page->req_prod);
+	xs_ring_attach(&sh->rsp, page->rsp, &page->rsp_prod, &page->rsp_cons);
+	xs_in_init(&sh->in);
+	sh->taking = NULL;
+	sh->tail = sh->head;
+	sh->broken = 0;
+}
+
+/* What the server can do, the kernel is told. */
+static void show_features(struct xs_shadow *sh)
+{
+	u32 now = store_word(sh, XS_PAGE_SERVER_FEATURES);
+
+	if (*page_word(sh, XS_PAGE_SERVER_FEATURES) != now)
+		WRITE_ONCE(*page_word(sh, XS_PAGE_SERVER_FEATURES), now);
+}
+
+/**
+ * xs_shadow_init() - begin
+ * @sh: filled in
+ * @page: a page of ours, zeroed, which the kernel is going to take for the store's
+ * @conn: the connection; the caller routes its stray(), skipped() and unknown events here
+ */
+void xs_shadow_init(struct xs_shadow *sh, struct xenstore_domain_interface *page,
+		    struct xs_conn *conn)
+{
+	u32 i;
+
+	memset(sh, 0, sizeof(*sh));
+	sh->page = page;
+	sh->conn = conn;
+	for (i = 0; i < XS_CONN_SLOTS; i++)
+		sh->places[i].shadow = sh;
+}
+
+/**
+ * xs_shadow_begin() - the kernel is about to use the shadow page
+ * @sh: the shadow
+ *
+ * Both rings are empty, and stand where the store's do.
+ */
+void xs_shadow_begin(struct xs_shadow *sh)
+{
+	struct xenstore_domain_interface *page = sh->page;
+	u32 req = READ_ONCE(*sh->conn->req.own), rsp = READ_ONCE(*sh->conn->rsp.own);
+
+	WRITE_ONCE(page->req_prod, req);
+	WRITE_ONCE(page->req_cons, req);
+	WRITE_ONCE(page->rsp_prod, rsp);
+	WRITE_ONCE(page->rsp_cons, rsp);
+	WRITE_ONCE(*page_word(sh, XS_PAGE_CONNECTION), 0);
+	WRITE_ONCE(*page_word(sh, XS_PAGE_ERROR), 0);
+	sh->stop = false;
+	attach(sh);
+	show_features(sh);
+}
+
+/* ---- to the kernel ---------------------------------------------------------------------- */
+
+static u32 box_room(const struct xs_shadow *sh)
+{
+	return XS_SHADOW_BOX - (sh->head - sh->tail);
+}
+
+static void update_hold(struct xs_shadow *sh)
+{
+	bool hold = box_room(sh) < BOX_NEED;
+
+	sh->stats.held += hold && !sh->conn->hold;
+	sh->conn->hold = hold;
+}
+
+static void box_put(struct xs_shadow *sh, const void *bytes, u32 n)
+{
+	u32 at = sh->head & (XS_SHADOW_BOX - 1), first = XS_SHADOW_BOX - at;
+
+	if (first > n)
+		first = n;
+	memcpy(sh->box + at, bytes, first);
+	memcpy(sh->box, (const char *)bytes + first, n - first);
+	sh->head += n;
+}
+
+/**
+ * xs_shadow_pass() - a message of the store is the kernel's
+ * @sh: the shadow
+ * @hdr: its header, as the kernel is to see it
+ * @payload: @hdr->len bytes
+ *
+ * For events that are not ours, and replies to what the kernel asked before we came.
+ */
+void xs_shadow_pass(struct xs_shadow *sh, const struct xsd_sockmsg *hdr, const void *payload)
+{
+	box_put(sh, hdr, XS_HDR_SIZE);
+	box_put(sh, payload, hdr->len);
+	sh->stats.events++;
+	update_hold(sh);
+}
+
+/**
+ * xs_shadow_skipped() - bytes from before the stream's start are the kernel's
+ * @sh: the shadow
+ * @bytes: they
+ * @n: how many, XS_RING_SIZE + XS_HDR_SIZE at the most
+ *
+ * When we come the kernel may have read a message in part, and wait for the rest.
+ */
+void xs_shadow_skipped(struct xs_shadow *sh, const void *bytes, u32 n)
+{
+	box_put(sh, bytes, n);
+	update_hold(sh);
+}
+
+/**
+ * xs_shadow_give() - move what is in the box to the kernel, as far as it has room
+ * @sh: the shadow
+ *
+ * Return: XS_PUMP_KERNEL when it has to be woken; 0.
+ */
+int xs_shadow_give(struct xs_shadow *sh)
+{
+	int room;
+
+	if (sh->broken || sh->head == sh->tail)
+		return 0;
+	room = xs_ring_look_room(&sh->rsp);
+	if (room < 0) {
+		sh->broken = room;
+		return 0;
+	}
+	while (sh->rsp.n && sh->head != sh->tail) {
+		u32 at = sh->tail & (XS_SHADOW_BOX - 1), n = sh->head - sh->tail;
+
+		if (n > XS_SHADOW_BOX - at)
+			n = XS_SHADOW_BOX - at;
+		sh->tail += xs_ring_put(&sh->rsp, sh->box + at, n);
+	}
+	update_hold(sh);
+	return xs_ring_publish_put(&sh->rsp) ? XS_PUMP_KERNEL : 0;
+}
+
+/* The reply to a message of the kernel has come, or never will. */
+static void done(struct xs_req *req)
+{
+	struct xs_guest_req *g = container_of(req, struct xs_guest_req, req);
+	struct xs_shadow *sh = g->shadow;
+	bool replied = !req->result || req->result == -EPROTO;	/* of what type is not our affair */
+	struct xsd_sockmsg hdr = {
+		.type = replied ? req->type : XS_ERROR,
+		.req_id = g->id,
+		.tx_id = req->out.hdr.tx_id,
+		.len = replied ? req->len : sizeof(lost),
+	};
+
+	g->busy = false;
+	if (replied)
+		sh->stats.replies++;
+	else
+		sh->stats.failed++;
+	if (req->out.hdr.type == XS_TYPE_RESET_WATCHES && req->type == XS_TYPE_RESET_WATCHES)
+		sh->reset = true;
+	box_put(sh, &hdr, XS_HDR_SIZE);
+	box_put(sh, replied ? g->reply : lost, hdr.len);
+	update_hold(sh);
+}
+
+/* ---- from the kernel -------------------------------------------------------------------- */
+
+static struct xs_guest_req *free_place(struct xs_shadow *sh)
+{
+	u32 i;
+
+	for (i = 0; i < XS_CONN_SLOTS; i++)
+		if (!sh->places[i].busy)
+			return &sh->places[i];
+	return NULL;
+}
+
+/* A message of the kernel is there, whole. */
+static void queue(struct xs_shadow *sh)
+{
+	struct xs_guest_req *g = sh->taking;
+	const struct xsd_sockmsg *hdr = &sh->in.hdr;
+	const struct xs_vec vec = { g->payload, hdr->len };
+
+	sh->taking = NULL;
+	sh->stats.requests++;
+	memset(&g->req, 0, sizeof(g->req));
+	xs_out_init(&g->req.out, hdr->type, hdr->tx_id, &vec, 1);	/* len was checked */
+	g->id = hdr->req_id;
+	g->busy = true;
+	g->req.reply = g->reply;
+	g->req.cap = sizeof(g->reply);
+	g->req.raw = true;
+	g->req.done = done;
+	xs_conn_queue(sh->conn, &g->req);
+}
+
+/* May another message be taken? What has begun to come is always taken to its end. */
+static bool may_take(struct xs_shadow *sh)
+{
+	if (!sh->taking && !sh->stop && !sh->conn->hold)
+		sh->taking = free_place(sh);
+	return sh->taking;
+}
+
+/* Returns XS_PUMP_KERNEL when the kernel may wait for room, 0, or a negative errno. */
+static int take(struct xs_shadow *sh)
+{
+	int unread = xs_ring_look_unread(&sh->req), step;
+
+	if (unread < 0)
+		return unread;
+	while (sh->req.n && may_take(sh)) {
+		step = xs_in_step(&sh->in, &sh->req);
+		while (step == XS_IN_HEADER) {
+			xs_in_into(&sh->in, sh->taking->payload, sizeof(sh->taking->payload));
+			step = xs_in_step(&sh->in, &sh->req);
+		}
+		if (step < 0)
+			return step;
+		if (step == XS_IN_MESSAGE)
+			queue(sh);
+	}
+	return xs_ring_publish_take(&sh->req) ? XS_PUMP_KERNEL : 0;
+}
+
+/**
+ * xs_shadow_pump() - xs_conn_pump() with the kernel's traffic in it
+ * @sh: the shadow
+ *
+ * Return: XS_PUMP_* bits; a negative errno when the connection is broken, as xs_conn_pump(). What
+ * the kernel breaks on its own page is in @sh->broken, and breaks nothing else.
+ */
+int xs_shadow_pump(struct xs_shadow *sh)
+{
+	int flags = 0, round, got;
+	bool held;
+
+	show_features(sh);
+	for (round = 0; round < PUMP_ROUNDS; round++) {
+		got = sh->broken ? 0 : take(sh);
+		if (got < 0)
+			sh->broken = got;
+		else
+			flags |= got;
+		got = xs_conn_pump(sh->conn);
+		held = sh->conn->hold;
+		flags |= xs_shadow_give(sh);
+		if (got < 0)
+			return got;
+		flags |= got;
+		/* More can be moved when there is a place again that was missing. */
+		if (!(held && !sh->conn->hold) && !(sh->req.n && !sh->broken && may_take(sh)))
+			return flags;
+	}
+	return flags | XS_PUMP_AGAIN;
+}
+
+/* ---- coming and going ------------------------------------------------------------------- */
+
+/**
+ * xs_shadow_in_step() - was the kernel between two messages when it came to the shadow page?
+ * @sh: the shadow, of which nothing has been taken
+ *
+ * A kernel that was in the middle of a long message has put the rest of it here first.
+ *
+ * Return: true when the ring is empty, or begins with what can be the header of a request.
+ */
+bool xs_shadow_in_step(const struct xs_shadow *sh)
+{
+	struct xs_ring look = sh->req;
+	struct xsd_sockmsg hdr;
+
+	if (xs_ring_look_unread(&look) <= 0)
+		return look.at == READ_ONCE(*look.peer);
+	return xs_ring_take(&look, &hdr, XS_HDR_SIZE) == XS_HDR_SIZE &&
+		hdr.type > 0 && hdr.type <= XS_TYPE_DIRECTORY_PART &&
+		hdr.len > 0 && hdr.len <= XS_PAYLOAD_MAX;
+}
+
+/**
+ * xs_shadow_quiet() - is the kernel's side between two messages, both ways?
+ * @sh: the shadow
+ *
+ * Return: true when the kernel has read all that is its, and no message of it is under way. Whole
+ * messages that wait in the request ring do not count: see xs_shadow_hand_back().
+ */
+bool xs_shadow_quiet(const struct xs_shadow *sh)
+{
+	u32 i;
+
+	if (sh->broken)		/* nothing moves there any more */
+		return true;
+	for (i = 0; i < XS_CONN_SLOTS; i++)
+		if (sh->places[i].busy)
+			return false;
+	return (!sh->in.have || sh->in.whole) && sh->head == sh->tail &&
+		READ_ONCE(*sh->rsp.peer) == sh->rsp.published;
+}
+
+/**
+ * xs_shadow_hand_back() - the kernel goes back to the store's page: so does what it has asked
+ * @sh: the shadow, quiet, and the connection too
+ *
+ * What waits unread in the shadow's request ring is put into the store's.
+ *
+ * Return: how many bytes; more than 0, and the server has to be signalled.
+ */
+u32 xs_shadow_hand_back(struct xs_shadow *sh)
+{
+	struct xs_ring *to = &sh->conn->req;
+	u32 all = 0, n;
+	char bytes[64];
+
+	if (sh->broken || xs_ring_look_unread(&sh->req) < 0 || xs_ring_look_room(to) < 0)
+		return 0;
+	while (to->n && (n = xs_ring_take(&sh->req, bytes, to->n < sizeof(bytes) ?
+					  to->n : sizeof(bytes))))
+		all += xs_ring_put(to, bytes, n);
+	xs_ring_publish_take(&sh->req);
+	xs_ring_publish_put(to);
+	return all;
+}
+
+/* ---- when the connection breaks --------------------------------------------------------- */
+
+/**
+ * xs_shadow_asks_reconnect() - does the kernel want a new connection?
+ * @sh: the shadow
+ *
+ * Return: true when it has said so in its page, and the server offers it.
+ */
+bool xs_shadow_asks_reconnect(const struct xs_shadow *sh)
+{
+	return READ_ONCE(*page_word(sh, XS_PAGE_CONNECTION)) &&
+		(store_word(sh, XS_PAGE_SERVER_FEATURES) & XS_FEATURE_RECONNECT);
+}
+
+/**
+ * xs_shadow_fresh() - the connection is a new one, and the kernel had asked for it, or had seen it
+ *		       die
+ * @sh: the shadow; nothing of it is under way
+ *
+ * The kernel finds what it would find on the store's page: empty rings, no error, and the word that
+ * says so written last.
+ */
+void xs_shadow_fresh(struct xs_shadow *sh)
+{
+	struct xenstore_domain_interface *page = sh->page;
+
+	WRITE_ONCE(page->req_prod, 0);
+	WRITE_ONCE(page->req_cons, 0);
+	WRITE_ONCE(page->rsp_prod, 0);
+	WRITE_ONCE(page->rsp_cons, 0);
+	WRITE_ONCE(*page_word(sh, XS_PAGE_ERROR), 0);
+	attach(sh);
+	update_hold(sh);
+	virt_wmb();		/* who sees the word sees the indices */
+	WRITE_ONCE(*page_word(sh, XS_PAGE_CONNECTION), 0);
+}
+
+/**
+ * xs_shadow_dead() - the connection is lost: the kernel sees what it would see without us
+ * @sh: the shadow
+ *
+ * The server's error word, and a response index that cannot be where the store's cannot be.
+ */
+void xs_shadow_dead(struct xs_shadow *sh)
+{
+	const struct xenstore_domain_interface *store = (const void *)sh->conn->page;
+	u32 ahead = READ_ONCE(store->rsp_prod) - READ_ONCE(store->rsp_cons);
+
+	show_features(sh);
+	WRITE_ONCE(*page_word(sh, XS_PAGE_ERROR), store_word(sh, XS_PAGE_ERROR));
+	if (ahead > XS_RING_SIZE)
+		WRITE_ONCE(sh->page->rsp_prod, READ_ONCE(sh->page->rsp_cons) + ahead);
+}
