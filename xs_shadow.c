@@ -225,6 +225,7 @@ static void queue(struct xs_shadow *sh)
 	g->req.cap = sizeof(g->reply);
 	g->req.raw = true;
 	g->req.done = done;
+	g->req.who = XS_WHO_KERNEL;
 	xs_conn_queue(sh->conn, &g->req);
 }
 

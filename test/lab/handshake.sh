@@ -44,6 +44,7 @@ reader=$!
 cat data >$dev
 wait_for 20 sh -c '[ "$(stat -c %s back)" = 300000 ]'
 kill $reader
+wait $reader
 is "what cat writes, another cat reads" "$(sha256sum <back)" "$(sha256sum <data)"
 
 ok "dom0 is told" tell data-done
