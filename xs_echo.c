@@ -20,9 +20,11 @@
  * Locks: echo->write serialises writers, echo->read readers (mutexes; user memory is touched under
  * them, nobody sleeps for the peer under them). Requests are produced under write, responses
  * consumed under read. Inside read, echo->index guards rsp_cons and the rsp_event made of it: a
- * reader that asks for an event with an old rsp_cons would miss the next one.
+ * reader that asks for an event with an old rsp_cons would miss the next one. All three are taken
+ * once by disconnect after it has said that the echo is dead: who has seen it alive under one of
+ * them has left the ring by then.
  *
- * Lifetime: a kref; the connection holds one, each open file one. The page lives as long.
+ * Lifetime: a kref; the connection holds one, each open file one. The ring is the core's.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -38,13 +40,11 @@
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
-#include <xen/events.h>
-#include <xen/grant_table.h>
 #include <xen/page.h>
 #include "include/xsecho.h"
+#include "include/xsfront_driver.h"
 #include "xs_compat.h"
 #include "xs_echo.h"
-#include "xs_front.h"
 
 #define ECHO_MINORS	256
 
@@ -52,14 +52,11 @@
  * struct echo - one connection
  * @ref: the connection's and the open files'
  * @dev: its device; valid while it is connected
- * @page: the shared page
- * @grant: the backend's right to map it
- * @port: our end of the event channel
- * @irq: its interrupt
- * @ring: our view of the ring
+ * @channel: what the core has made for us
+ * @ring: our view of the ring in it
  * @write: serialises writers
  * @read: serialises readers
- * @index: guards ring.rsp_cons and the shared rsp_event
+ * @index: guards ring.rsp_cons and the shared rsp_event; see above for @dead
  * @seen: the responses that there were at the last event; the handler's
  * @wait: readers and writers that wait
  * @lens: the length of each request, by its slot
@@ -72,10 +69,7 @@
 struct echo {
 	struct kref ref;
 	struct xs_front_dev *dev;
-	struct page *page;
-	grant_ref_t grant;
-	evtchn_port_t port;
-	int irq;
+	struct xs_front_ring *channel;
 	struct xsecho_front_ring ring;
 	struct mutex write;
 	struct mutex read;
@@ -99,7 +93,6 @@ static void echo_free(struct kref *ref)
 {
 	struct echo *e = container_of(ref, struct echo, ref);
 
-	put_page(e->page);
 	kfree(e);
 }
 
@@ -143,27 +136,26 @@ static bool can_write(struct echo *e)
 /* Asks for an event when there is nothing, and looks once more after that. */
 static bool can_read(struct echo *e)
 {
-	int more;
+	int more = true;
 
-	if (READ_ONCE(e->dead) || READ_ONCE(e->left))
+	if (READ_ONCE(e->left))
 		return true;
 	spin_lock(&e->index);
-	RING_FINAL_CHECK_FOR_RESPONSES(&e->ring, more);
+	if (!READ_ONCE(e->dead))
+		RING_FINAL_CHECK_FOR_RESPONSES(&e->ring, more);
 	spin_unlock(&e->index);
 	return more;
 }
 
-static irqreturn_t on_event(int irq, void *data)
+static bool echo_event(struct xs_front_dev *dev)
 {
-	struct echo *e = data;
-
+	struct echo *e = xs_front_data(dev);
 	RING_IDX prod = READ_ONCE(e->ring.sring->rsp_prod);
+	bool news = prod != e->seen;
 
-	/* An event without a response: the kernel slows down a backend that goes on like that. */
-	xen_irq_lateeoi(irq, prod == e->seen ? XEN_EOI_FLAG_SPURIOUS : 0);
 	e->seen = prod;
 	wake_up_all(&e->wait);
-	return IRQ_HANDLED;
+	return news;
 }
 
 /* Puts one message into the ring. Called under e->write, with room. */
@@ -186,7 +178,7 @@ static void show_messages(struct echo *e)
 
 	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&e->ring, notify);
 	if (notify)
-		notify_remote_via_irq(e->irq);
+		xs_front_signal(e->channel);
 }
 
 /* Takes the next response out of the ring, if one is there. Called under e->read. */
@@ -355,81 +347,33 @@ static int echo_probe(struct xs_front_dev *dev)
 	return 0;
 }
 
-static int make_channel(struct echo *e, u16 domid)
-{
-	struct evtchn_alloc_unbound alloc = { .dom = DOMID_SELF, .remote_dom = domid };
-	struct evtchn_close close;
-	int err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
-
-	if (err)
-		return err;
-	e->port = alloc.port;
-	e->irq = bind_evtchn_to_irqhandler_lateeoi(e->port, on_event, 0, "xsecho", e);
-	if (e->irq >= 0)
-		return 0;
-	close.port = e->port;
-	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
-	return e->irq;
-}
-
-static int make_ring(struct echo *e, u16 domid)
-{
-	struct xsecho_sring *sring;
-	int ref;
-
-	e->page = alloc_page(GFP_KERNEL | __GFP_ZERO);
-	if (!e->page)
-		return -ENOMEM;
-	sring = page_address(e->page);
-	SHARED_RING_INIT(sring);
-	FRONT_RING_INIT(&e->ring, sring, XEN_PAGE_SIZE);
-	BUILD_BUG_ON(__CONST_RING_SIZE(xsecho, XEN_PAGE_SIZE) > ARRAY_SIZE(e->lens));
-	ref = gnttab_grant_foreign_access(domid, virt_to_gfn(sring), 0);
-	if (ref < 0) {
-		__free_page(e->page);
-		return ref;
-	}
-	e->grant = ref;
-	get_page(e->page);	/* echo_free()'s; the other one goes with the grant */
-	return 0;
-}
-
 static int echo_setup(struct xs_front_dev *dev)
 {
+	const struct xs_front_ring_spec one_page = { };
 	struct echo *e = kzalloc(sizeof(*e), GFP_KERNEL);
-	int err;
+	struct xsecho_sring *sring;
 
 	if (!e)
 		return -ENOMEM;
+	e->channel = xs_front_ring(dev, &one_page);
+	if (IS_ERR(e->channel)) {
+		int err = PTR_ERR(e->channel);
+
+		kfree(e);
+		return err;
+	}
 	kref_init(&e->ref);
 	mutex_init(&e->write);
 	mutex_init(&e->read);
 	spin_lock_init(&e->index);
 	init_waitqueue_head(&e->wait);
 	e->dev = dev;
-	err = make_ring(e, xs_front_backend_id(dev));
-	if (err)
-		goto err_ring;
-	err = make_channel(e, xs_front_backend_id(dev));
-	if (err)
-		goto err_channel;
+	sring = e->channel->shared;
+	SHARED_RING_INIT(sring);
+	FRONT_RING_INIT(&e->ring, sring, e->channel->size);
+	BUILD_BUG_ON(__CONST_RING_SIZE(xsecho, XEN_PAGE_SIZE) > ARRAY_SIZE(e->lens));
 	xs_front_set_data(dev, e);
 	return 0;
-
-err_channel:
-	xs_end_grant(e->grant, e->page);
-	put_page(e->page);
-err_ring:
-	kfree(e);
-	return err;
-}
-
-static int echo_publish(struct xs_front_dev *dev, u32 tx)
-{
-	struct echo *e = xs_front_data(dev);
-	int err = xs_front_put_u32(dev, tx, "ring-ref", e->grant);
-
-	return err ? err : xs_front_put_u32(dev, tx, "event-channel", e->port);
 }
 
 static int echo_connect(struct xs_front_dev *dev)
@@ -458,36 +402,31 @@ static void echo_disconnect(struct xs_front_dev *dev)
 	xa_erase(&connected, minor);
 	WRITE_ONCE(e->dead, true);
 	wake_up_all(&e->wait);
-	/* Whoever was in the ring has left it when the two mutexes were ours once. */
+	/* Whoever was in the ring has left it when all three were ours once. */
 	mutex_lock(&e->write);
 	mutex_unlock(&e->write);
 	mutex_lock(&e->read);
 	mutex_unlock(&e->read);
+	spin_lock(&e->index);
+	spin_unlock(&e->index);
 }
 
 static void echo_release(struct xs_front_dev *dev)
 {
 	struct echo *e = xs_front_data(dev);
 
-	unbind_from_irqhandler(e->irq, e);
-	xs_end_grant(e->grant, e->page);
 	xs_front_set_data(dev, NULL);
 	kref_put(&e->ref, echo_free);
-}
-
-static void echo_remove(struct xs_front_dev *dev)
-{
 }
 
 static struct xs_front_driver echo_driver = {
 	.type = XSECHO_TYPE,
 	.probe = echo_probe,
 	.setup = echo_setup,
-	.publish = echo_publish,
 	.connect = echo_connect,
+	.event = echo_event,
 	.disconnect = echo_disconnect,
 	.release = echo_release,
-	.remove = echo_remove,
 };
 
 /* ---- start and stop --------------------------------------------------------------------- */

@@ -1,724 +1,325 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xs_front.c - finds a guest's devices and takes each through its handshake. See xs_front.h.
+ * xs_front.c - which devices there are, and who is told of which event. See xs_front.h.
  *
- *   watch device/<type> ──▶ scan: which are there? ──▶ add / remove
- *   watch <backend>/state ──▶ follow: read it, ask the table (xenbus_state.c), act, write ours
+ *   watch device/<type>        ──▶ on_devices ──▶ a new device, or "who are you?" to an old one
+ *   watch <dir of backends>    ──▶ on_backends ─▶ "look" to the device whose backend it is
  *
- * Each device has a watch of its own, hence a work item of its own: one that is stuck holds up no
- * other. What a device does is decided in one place, follow(), from what is read there and then;
- * the event that led to it says only "look again".
+ * The second watch is on the directory above the backends' own (backend/<type>/<guest>), one for
+ * all devices that have theirs in it: a guest has a quota of watches, and the server goes through
+ * all of them at each write. What a device does then is its own affair (xs_device.c): nothing here
+ * waits for a device but xs_front_unregister().
  *
- * Who owns what: a driver's list owns its devices; it is changed by scan() alone, under drv->scan.
- * A device's fields are guarded by dev->lock, which is held over round trips to the store and over
- * the driver's calls. Lock order: drv->scan, dev->lock.
+ * Who owns what: a type owns its devices, until each ends itself by xs_front_forget(). A group is
+ * owned by the devices in it.
  *
- * The core never writes to a device whose directory has gone: a WRITE would make it again.
+ * Locks: xs_front_lock (mutex) guards the types, their devices, the groups and the hash. It is not
+ * held over a round trip to the store. group->setting (mutex) is held over the one that sets the
+ * watch, and taken with nothing else held.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/completion.h>
 #include <linux/err.h>
+#include <linux/export.h>
+#include <linux/hashtable.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
-#include <linux/mutex.h>
 #include <linux/slab.h>
-#include <linux/workqueue.h>
-#include <xen/interface/io/xenbus.h>
-#include "xenbus_state.h"
+#include <linux/stringhash.h>
 #include "xs_client.h"
 #include "xs_front.h"
 
-/* A pair of states leads to the next one at once; this many in a row, and something is odd. */
-#define STEPS_MAX	8
+#define TYPE_MAX	32	/* bytes of a type's name, a limit of our own */
+#define PATH_SIZE	(TYPE_MAX + 8)	/* of device/<type> and a NUL */
 
-/* Set-ups in a row that may fail before a device is left alone. */
-#define FAILURES_MAX	3
+/* Devices that sleep in their drivers do not keep the others from running up to this many. */
+#define AT_ONCE		512
 
-/* A step that the store has not carried out is taken again after this. */
-#define RETRY_SECONDS	5
+DEFINE_MUTEX(xs_front_lock);
+LIST_HEAD(xs_front_types);
+struct workqueue_struct *xs_front_queue;
+struct xs_handle *xs_front_store;
 
-#define NOBODY		(~0u)	/* no device's number */
-
-/**
- * struct xs_front_dev - a device
- * @link: in its driver's list
- * @drv: its driver
- * @data: its driver's
- * @lock: guards all below, and serialises the driver's calls
- * @id: as in device/<type>/<id>
- * @node: device/<type>/<id>
- * @backend: the backend's directory
- * @backend_id: the backend's domain
- * @watch: on the backend's state
- * @retry: looks again after the store has failed us
- * @front: our state
- * @back: the backend's, as read last
- * @next: our state to be, while it is being written
- * @is_set_up: the driver's setup was called, its release was not
- * @connected: the driver's connect was called, its disconnect was not
- * @leaving: the driver is going away: do not begin anew
- * @gone: the directory has gone: write nothing
- * @failures: set-ups that have failed since the last one that did not
- * @odd: the last pair of states that made no sense
- * @closed: both ends are done with each other; waited for when @leaving
- */
-struct xs_front_dev {
-	struct list_head link;
-	struct xs_front_driver *drv;
-	void *data;
-	struct mutex lock;
-	unsigned int id;
-	char *node;
-	char *backend;
-	u16 backend_id;
-	struct xs_watch *watch;
-	struct delayed_work retry;
-	u32 front, back, next;
-	bool is_set_up, connected, leaving, gone;
-	unsigned int failures;
-	unsigned int odd;
-	struct completion closed;
-};
-
-static struct xs_handle *store;
-
-/* ---- for drivers ------------------------------------------------------------------------ */
+static LIST_HEAD(groups);
+static DEFINE_HASHTABLE(by_backend, 8);
+static DECLARE_WAIT_QUEUE_HEAD(moved);
 
 /**
- * xs_front_id() - the number in device/<type>/<id>
- * @dev: a device
- *
- * Return: the number.
+ * xs_front_moved() - a device is not where it was: those who wait look again
  */
-unsigned int xs_front_id(const struct xs_front_dev *dev)
+void xs_front_moved(void)
 {
-	return dev->id;
+	wake_up_all(&moved);
 }
 
-/**
- * xs_front_backend_id() - whom to grant pages to
- * @dev: a device
- *
- * Return: the backend's domid.
- */
-u16 xs_front_backend_id(const struct xs_front_dev *dev)
+/* ---- where the backends are ------------------------------------------------------------- */
+
+static u32 hash_of(const char *path, size_t len)
 {
-	return dev->backend_id;
+	return full_name_hash(NULL, path, len);
 }
 
-/**
- * xs_front_name() - for messages
- * @dev: a device
- *
- * Return: device/<type>/<id>; lives as long as the device.
- */
-const char *xs_front_name(const struct xs_front_dev *dev)
-{
-	return dev->node;
-}
-
-/**
- * xs_front_set_data() - keep something with a device
- * @dev: a device
- * @data: the driver's
- */
-void xs_front_set_data(struct xs_front_dev *dev, void *data)
-{
-	dev->data = data;
-}
-
-/**
- * xs_front_data() - what xs_front_set_data() kept
- * @dev: a device
- *
- * Return: it.
- */
-void *xs_front_data(const struct xs_front_dev *dev)
-{
-	return dev->data;
-}
-
-static char *key_path(const char *dir, const char *key)
-{
-	return kasprintf(GFP_KERNEL, "%s/%s", dir, key);
-}
-
-/**
- * xs_front_put_u32() - write one of our keys
- * @dev: a device
- * @tx: a transaction, or XS_NO_TRANSACTION
- * @key: its name
- * @value: written as a decimal number
- *
- * Context: may sleep.
- *
- * Return: 0; -ENOMEM; what xsfront.h lists.
- */
-int xs_front_put_u32(struct xs_front_dev *dev, u32 tx, const char *key, u32 value)
-{
-	char *path = key_path(dev->node, key);
-	int err = path ? xs_printf(store, tx, path, "%u", value) : -ENOMEM;
-
-	kfree(path);
-	return err;
-}
-
-/* ---- one device's handshake ------------------------------------------------------------- */
-
-static void log_states(const struct xs_front_dev *dev)
-{
-	pr_info("%s: front %s, back %s\n", dev->node, xenbus_state_name(dev->front),
-		xenbus_state_name(dev->back));
-}
-
-/* Reads a state node. A directory that has gone, or cannot be read, has state Unknown. */
-static int read_state(const char *dir, u32 *state)
-{
-	char *path = key_path(dir, "state");
-	int err = path ? xs_read_u32(store, XS_NO_TRANSACTION, path, state) : -ENOMEM;
-
-	kfree(path);
-	if (err == -ENOENT || err == -EACCES) {
-		*state = XenbusStateUnknown;
-		err = 0;
-	}
-	return err;
-}
-
-/*
- * In transaction @tx: is the device's directory still there? A WRITE would make it again. The keys
- * that we write and the one that we look for go together, or not at all.
- */
-static int still_there(struct xs_front_dev *dev, u32 tx)
-{
-	char *path = key_path(dev->node, "backend");
-	int there = path ? xs_exists(store, tx, path) : -ENOMEM;
-
-	kfree(path);
-	if (there < 0)
-		return there;
-	return there ? 0 : -ENOENT;
-}
-
-/* Keys and state become visible together, or not at all. */
-static int publish(struct xs_handle *h, u32 tx, void *ctx)
-{
-	struct xs_front_dev *dev = ctx;
-	int err = still_there(dev, tx);
-
-	if (!err)
-		err = dev->drv->publish(dev, tx);
-	return err ? err : xs_front_put_u32(dev, tx, "state", XenbusStateInitialised);
-}
-
-static int set_up(struct xs_front_dev *dev)
-{
-	int err;
-
-	if (!dev->is_set_up) {	/* what could not be published may be tried again */
-		err = dev->drv->setup(dev);
-		if (err)
-			return err;
-		dev->is_set_up = true;
-	}
-	return xs_transaction(store, publish, dev);
-}
-
-static void stop_data(struct xs_front_dev *dev)
-{
-	if (dev->connected)
-		dev->drv->disconnect(dev);
-	dev->connected = false;
-}
-
-static void let_go(struct xs_front_dev *dev)
-{
-	stop_data(dev);
-	if (dev->is_set_up)
-		dev->drv->release(dev);
-	dev->is_set_up = false;
-	complete_all(&dev->closed);
-}
-
-static int connect(struct xs_front_dev *dev)
-{
-	int err;
-
-	if (dev->connected)
-		return 0;
-	err = dev->drv->connect(dev);
-	if (err)
-		return err;
-	dev->connected = true;
-	dev->failures = 0;
-	return 0;
-}
-
-/* Does what a cell of the table says, short of writing the state. Returns 0 or a negative errno. */
-static int act(struct xs_front_dev *dev, struct xenbus_step step)
-{
-	int err = 0;
-
-	switch (step.action) {
-	case XENBUS_SETUP:
-		return set_up(dev);
-	case XENBUS_CONNECT:
-		return connect(dev);
-	case XENBUS_RECONFIGURE:
-		err = connect(dev);	/* Connected itself may not have been seen */
-		if (!err && dev->drv->reconfigure)
-			dev->drv->reconfigure(dev);
-		return err;
-	case XENBUS_CLOSE:
-		stop_data(dev);
-		return 0;
-	case XENBUS_RELEASE:
-	case XENBUS_RESTART:
-		let_go(dev);
-		return 0;
-	}
-	return err;
-}
-
-static int write_next(struct xs_handle *h, u32 tx, void *ctx)
-{
-	struct xs_front_dev *dev = ctx;
-	int err = still_there(dev, tx);
-
-	return err ? err : xs_front_put_u32(dev, tx, "state", dev->next);
-}
-
-/* A device that has gone meanwhile is not written to; the scan will find that, too. */
-static int write_state(struct xs_front_dev *dev, u32 next)
-{
-	int err;
-
-	if (dev->gone)
-		return 0;
-	dev->next = next;
-	err = xs_transaction(store, write_next, dev);
-	return err == -ENOENT ? 0 : err;
-}
-
-/*
- * A backend that is not online any more does not want to be called again. What the store does not
- * answer is not taken for a no: the step is taken, fails as well, and is taken again.
- */
-static bool online(const struct xs_front_dev *dev)
-{
-	char *path = key_path(dev->backend, "online");
-	u32 value = 0;
-	int err = path ? xs_read_u32(store, XS_NO_TRANSACTION, path, &value) : -ENOMEM;
-
-	kfree(path);
-	if (err == -ENOENT || err == -EACCES || err == -EINVAL || err == -ERANGE)
-		return false;
-	return err || value;
-}
-
-static struct xenbus_step next_step(struct xs_front_dev *dev)
-{
-	struct xenbus_step step = xenbus_front_step(dev->front, dev->back);
-
-	if (step.action == XENBUS_RESTART &&
-	    (dev->leaving || dev->failures >= FAILURES_MAX || !online(dev))) {
-		step.action = XENBUS_RELEASE;
-		step.next = XenbusStateClosed;
-	}
-	/* Who leaves closes, whatever the backend does; if it has begun to, this says WAIT. */
-	if (dev->leaving && step.action != XENBUS_CLOSE && step.action != XENBUS_RELEASE)
-		step = xenbus_front_close(dev->front);
-	return step;
-}
-
-static void say_odd(struct xs_front_dev *dev)
-{
-	unsigned int pair = dev->front * 16 + dev->back + 1;
-
-	if (dev->odd == pair)
-		return;
-	dev->odd = pair;
-	pr_warn("%s: front %s, back %s (%u): makes no sense, ignored\n", dev->node,
-		xenbus_state_name(dev->front), xenbus_state_name(dev->back), dev->back);
-}
-
-/*
- * A step has failed. Closes from our side; what the backend may have mapped is kept until it has
- * let go, as in every other closing.
- */
-static bool give_up(struct xs_front_dev *dev)
-{
-	struct xenbus_step step = xenbus_front_close(dev->front);
-	u32 before = dev->front;
-
-	if (++dev->failures == FAILURES_MAX)
-		pr_err("%s: failed %d times in a row; left alone\n", dev->node, FAILURES_MAX);
-	act(dev, step);
-	dev->front = step.next;
-	write_state(dev, dev->front);
-	return dev->front != before;
-}
-
-static bool store_failed(int err)
-{
-	return err == -ECONNRESET || err == -ENOTCONN || err == -ETIMEDOUT;
-}
-
-/*
- * Was it the store that failed, and not the step? Then the device is left as it is, and the same
- * step is taken again: every step can be.
- */
-static bool try_later(struct xs_front_dev *dev, int err)
-{
-	if (!store_failed(err))
-		return false;
-	schedule_delayed_work(&dev->retry, RETRY_SECONDS * HZ);
-	return true;
-}
-
-/* Takes one step. Returns whether our state has changed. */
-static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
-{
-	u32 before = dev->front;
-	int err = act(dev, step);
-
-	/* Set-up has written its state together with its keys. */
-	if (!err && step.next != before && step.action != XENBUS_SETUP)
-		err = write_state(dev, step.next);
-	if (err) {
-		pr_err("%s: %s -> %s failed: error %d\n", dev->node, xenbus_state_name(before),
-		       xenbus_state_name(step.next), err);
-		return try_later(dev, err) ? false : give_up(dev);
-	}
-	dev->front = step.next;
-	return dev->front != before;
-}
-
-/* Looks at the backend and does what is to be done. */
-static void follow(struct xs_front_dev *dev)
-{
-	u32 back = XenbusStateUnknown;
-	struct xenbus_step step;
-	int steps, err = 0;
-
-	lockdep_assert_held(&dev->lock);
-	for (steps = 0; steps < STEPS_MAX; steps++) {
-		if (!dev->gone)
-			err = read_state(dev->backend, &back);
-		if (err) {
-			pr_err("%s: cannot read the backend's state: error %d\n", dev->node, err);
-			try_later(dev, err);
-			return;
-		}
-		if (back != dev->back) {
-			dev->back = back;
-			log_states(dev);
-		}
-		step = next_step(dev);
-		if (step.action == XENBUS_ODD)
-			say_odd(dev);
-		if (!take_step(dev, step))
-			return;
-		log_states(dev);
-	}
-	pr_warn("%s: the backend changes its mind too often; waiting for it\n", dev->node);
-}
-
-static void on_backend(void *ctx, const char *path, bool again)
-{
-	struct xs_front_dev *dev = ctx;
-
-	mutex_lock(&dev->lock);
-	follow(dev);
-	mutex_unlock(&dev->lock);
-}
-
-static void on_retry(struct work_struct *work)
-{
-	on_backend(container_of(to_delayed_work(work), struct xs_front_dev, retry), NULL, false);
-}
-
-/* ---- finding devices -------------------------------------------------------------------- */
-
-static void dev_free(struct xs_front_dev *dev)
-{
-	kfree(dev->node);
-	kfree(dev->backend);
-	kfree(dev);
-}
-
-/*
- * Reads who the backend is. Both keys are needed: a device whose directory is still being made has
- * neither, and will be looked at again when they come.
- */
-static int read_backend(struct xs_front_dev *dev)
-{
-	size_t size = XENSTORE_ABS_PATH_MAX + 1;
-	char *path = key_path(dev->node, "backend");
-	char *id_path = key_path(dev->node, "backend-id");
-	char *buf = kmalloc(size, GFP_KERNEL);
-	int err = path && id_path && buf ? 0 : -ENOMEM;
-	u32 id = 0;
-
-	if (!err)
-		err = xs_read(store, XS_NO_TRANSACTION, path, buf, size);
-	if (err >= 0)
-		err = xs_read_u32(store, XS_NO_TRANSACTION, id_path, &id);
-	if (!err && (xs_path_check(buf) || id > 0xffff))
-		err = -EINVAL;
-	if (!err) {
-		dev->backend_id = (u16)id;
-		dev->backend = kstrdup(buf, GFP_KERNEL);
-		if (!dev->backend)
-			err = -ENOMEM;
-	}
-	kfree(buf);
-	kfree(id_path);
-	kfree(path);
-	return err;
-}
-
-/*
- * The state that a predecessor left. Initialising and Closed are where a frontend may begin; in all
- * others the backend may have a ring that we know nothing of, and has to close first: Unknown.
- */
-static int read_own_state(struct xs_front_dev *dev)
-{
-	int err = read_state(dev->node, &dev->front);
-
-	if (!err && dev->front != XenbusStateInitialising && dev->front != XenbusStateClosed)
-		dev->front = XenbusStateUnknown;
-	return err;
-}
-
-static int watch_backend(struct xs_front_dev *dev)
-{
-	char *path = key_path(dev->backend, "state");
-	struct xs_watch *watch = path ? xs_watch(store, path, on_backend, dev) : ERR_PTR(-ENOMEM);
-
-	kfree(path);
-	if (IS_ERR(watch))
-		return PTR_ERR(watch);
-	dev->watch = watch;
-	return 0;
-}
-
-static int dev_add(struct xs_front_driver *drv, const char *name, unsigned int id)
-{
-	struct xs_front_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
-	int err = -ENOMEM;
-
-	if (!dev)
-		return err;
-	dev->drv = drv;
-	dev->id = id;
-	mutex_init(&dev->lock);
-	init_completion(&dev->closed);
-	INIT_DELAYED_WORK(&dev->retry, on_retry);
-	dev->node = kasprintf(GFP_KERNEL, "device/%s/%s", drv->type, name);
-	if (!dev->node)
-		goto err_free;
-	err = read_backend(dev);
-	if (!err)
-		err = read_own_state(dev);
-	if (err)
-		goto err_free;
-	err = drv->probe(dev);
-	if (err)
-		goto err_free;
-	pr_info("%s: found, backend %s in domain %u\n", dev->node, dev->backend, dev->backend_id);
-	err = watch_backend(dev);
-	if (err)
-		goto err_watch;
-	list_add_tail(&dev->link, &drv->devices);
-	return 0;
-
-err_watch:
-	/* An event may have come before the watch failed. */
-	cancel_delayed_work_sync(&dev->retry);
-	mutex_lock(&dev->lock);
-	let_go(dev);
-	mutex_unlock(&dev->lock);
-	drv->remove(dev);
-err_free:
-	/* Not there yet, or there no more: the next event tells. */
-	if (err != -ENOENT)
-		pr_err("device/%s/%s: cannot be used: error %d\n", drv->type, name, err);
-	dev_free(dev);
-	return err;
-}
-
-/* Begins to close from our side, and goes as far as the backend lets us. */
-static void begin_close(struct xs_front_dev *dev)
-{
-	struct xenbus_step step;
-
-	mutex_lock(&dev->lock);
-	dev->leaving = true;
-	reinit_completion(&dev->closed);
-	step = xenbus_front_close(dev->front);
-	if (take_step(dev, step))
-		log_states(dev);
-	follow(dev);
-	if (!dev->is_set_up)	/* the backend has nothing of ours */
-		complete_all(&dev->closed);
-	mutex_unlock(&dev->lock);
-}
-
-/* Takes a device out of the world. Its backend has closed, or has had its time. */
-static void dev_remove(struct xs_front_dev *dev)
-{
-	xs_unwatch(dev->watch);
-	cancel_delayed_work_sync(&dev->retry);
-	mutex_lock(&dev->lock);
-	if (dev->is_set_up && !dev->gone)
-		pr_warn("%s: back is %s and may still have our pages; they are freed later\n",
-			dev->node, xenbus_state_name(dev->back));
-	let_go(dev);
-	mutex_unlock(&dev->lock);
-	dev->drv->remove(dev);
-	list_del(&dev->link);
-	dev_free(dev);
-}
-
-static bool listed(const struct xs_list *names, const struct xs_front_dev *dev)
-{
-	const char *name;
-
-	xs_list_for_each(name, names)
-		if (!strcmp(name, strrchr(dev->node, '/') + 1))
-			return true;
-	return false;
-}
-
-static struct xs_front_dev *dev_find(struct xs_front_driver *drv, unsigned int id)
+/* Those whose backend's directory is just the first @len bytes of @path. */
+static void look_by_backend(const char *path, size_t len)
 {
 	struct xs_front_dev *dev;
 
-	list_for_each_entry(dev, &drv->devices, link)
-		if (dev->id == id)
-			return dev;
-	return NULL;
+	hash_for_each_possible(by_backend, dev, hash, hash_of(path, len))
+		if (!strncmp(dev->backend, path, len) && !dev->backend[len])
+			xs_device_look(dev);
 }
 
-/* Its directory has gone: nothing is written any more. */
-static void forget(struct xs_front_dev *dev)
+static void look_all(const struct xs_front_group *group)
 {
-	mutex_lock(&dev->lock);
-	dev->gone = true;
-	mutex_unlock(&dev->lock);
-	dev_remove(dev);
+	struct xs_front_dev *dev;
+	unsigned int i;
+
+	hash_for_each(by_backend, i, dev, hash)
+		if (dev->group == group)
+			xs_device_look(dev);
 }
 
-static void remove_unlisted(struct xs_front_driver *drv, const struct xs_list *names)
+/* A backend comes, goes or changes: its directory, its state and its `online` tell. */
+static void on_backends(void *ctx, const char *path, bool again)
 {
-	struct xs_front_dev *dev, *next;
+	struct xs_front_group *group = ctx;
+	const char *key = strrchr(path, '/');
 
-	list_for_each_entry_safe(dev, next, &drv->devices, link) {
-		if (listed(names, dev))
-			continue;
-		pr_info("%s: gone\n", dev->node);
-		forget(dev);
+	mutex_lock(&xs_front_lock);
+	if (again || strlen(path) <= strlen(group->path))
+		look_all(group);
+	else if (key && (!strcmp(key, "/state") || !strcmp(key, "/online")))
+		look_by_backend(path, key - path);
+	else
+		look_by_backend(path, strlen(path));
+	mutex_unlock(&xs_front_lock);
+}
+
+static struct xs_front_group *group_new(const char *path, size_t len)
+{
+	struct xs_front_group *group = kzalloc(struct_size(group, path, len + 1), GFP_KERNEL);
+
+	if (!group)
+		return NULL;
+	memcpy(group->path, path, len);
+	mutex_init(&group->setting);
+	list_add_tail(&group->link, &groups);
+	return group;
+}
+
+static struct xs_front_group *group_find(const char *path, size_t len)
+{
+	struct xs_front_group *group;
+
+	list_for_each_entry(group, &groups, link)
+		if (!strncmp(group->path, path, len) && !group->path[len])
+			return group;
+	return group_new(path, len);
+}
+
+static int enter_group(struct xs_front_dev *dev)
+{
+	size_t len = strrchr(dev->backend, '/') - dev->backend;
+	struct xs_front_group *group;
+
+	mutex_lock(&xs_front_lock);
+	group = group_find(dev->backend, len);
+	if (group) {
+		group->users++;
+		dev->group = group;
+		hash_add(by_backend, &dev->hash, hash_of(dev->backend, strlen(dev->backend)));
 	}
+	mutex_unlock(&xs_front_lock);
+	return group ? 0 : -ENOMEM;
 }
 
-/* Has a device that we know been made anew, with another backend? Then it is another device. */
-static void check_known(struct xs_front_driver *drv, unsigned int id)
+/**
+ * xs_front_join() - have a device told when its backend changes
+ * @dev: the caller's own device; one that has joined is left as it is
+ *
+ * What changes after this returns 0 leads to a look. Context: may sleep.
+ *
+ * Return: 0; -ENOMEM; what xs_watch() can return, -ENOSPC or -EDQUOT among it when the guest has
+ * too many watches: to be tried again later.
+ */
+int xs_front_join(struct xs_front_dev *dev)
 {
-	struct xs_front_dev now = { }, *dev = dev_find(drv, id);
-	bool other;
+	struct xs_front_group *group;
+	struct xs_watch *watch;
+	int err = dev->group ? 0 : enter_group(dev);
 
-	now.node = dev->node;
-	if (read_backend(&now))
-		return;		/* half made, or gone: there will be another event */
-	other = now.backend_id != dev->backend_id || strcmp(now.backend, dev->backend);
-	kfree(now.backend);
-	if (!other)
+	if (err || dev->group->watch)
+		return err;
+	group = dev->group;
+	mutex_lock(&group->setting);
+	if (!group->watch) {
+		watch = xs_watch(xs_front_store, group->path, on_backends, group);
+		err = PTR_ERR_OR_ZERO(watch);
+		if (!err)
+			group->watch = watch;
+	}
+	mutex_unlock(&group->setting);
+	return err;
+}
+
+/* The last one out ends the watch. */
+static void leave_group(struct xs_front_group *group)
+{
+	bool last;
+
+	mutex_lock(&xs_front_lock);
+	last = !--group->users;
+	if (last)
+		list_del(&group->link);
+	mutex_unlock(&xs_front_lock);
+	if (!last)
 		return;
-	pr_info("%s: made anew with another backend\n", dev->node);
-	forget(dev);
+	xs_unwatch(group->watch);
+	kfree(group);
 }
 
-/* Returns the first error with which a device could not be looked at. */
-static int add_listed(struct xs_front_driver *drv, const struct xs_list *names, u32 touched)
+/* ---- which devices there are ------------------------------------------------------------ */
+
+/* Called with xs_front_lock held. Returns the device, or NULL when there can be none. */
+static struct xs_front_dev *touch(struct xs_front_type *type, unsigned int id)
 {
+	struct xs_front_dev *dev = xa_load(&type->devices, id);
+
+	lockdep_assert_held(&xs_front_lock);
+	if (!dev && type->leaving)
+		return NULL;
+	if (!dev) {
+		dev = xs_device_new(type, id);
+		if (!dev)
+			return NULL;
+		if (xa_err(xa_store(&type->devices, id, dev, GFP_KERNEL))) {
+			cancel_delayed_work_sync(&dev->stuck);
+			xs_device_put(dev);
+			return NULL;
+		}
+	}
+	xs_device_ask(dev, XS_ASK_IDENTIFY);
+	return dev;
+}
+
+/**
+ * xs_front_forget() - a device has ended
+ * @dev: the caller's own device; its driver is not called any more, and its type not to be touched
+ *
+ * If it was asked meanwhile who it is, another one has its place, and begins now. Context: may
+ * sleep.
+ */
+void xs_front_forget(struct xs_front_dev *dev)
+{
+	struct xs_front_type *type = dev->type;
+	struct xs_front_group *group = dev->group;
+	unsigned int id = dev->id;
+
+	/* Nobody waits for the group's watch to end; but its callback must not find the device. */
+	mutex_lock(&xs_front_lock);
+	if (group)
+		hash_del(&dev->hash);
+	mutex_unlock(&xs_front_lock);
+	if (group)
+		leave_group(group);
+	mutex_lock(&xs_front_lock);
+	xa_erase(&type->devices, id);
+	if (test_bit(XS_ASK_IDENTIFY, &dev->asked) && !touch(type, id))
+		pr_debug("device/%s/%u: not looked at again\n", type->drv->type, id);
+	mutex_unlock(&xs_front_lock);
+	xs_front_moved();
+}
+
+/* A device's name is its number, and nothing else. */
+static int id_of(const struct xs_front_type *type, const char *name, size_t len, u32 *id)
+{
+	if (!xs_number(name, len, id) && (len == 1 || name[0] != '0'))
+		return 0;
+	pr_warn_once("device/%s/%.*s: a device's name is a number; ignored\n", type->drv->type,
+		     (int)len, name);
+	return -EINVAL;
+}
+
+/* Called with xs_front_lock held: compares what is there with what we have. */
+static void compare(struct xs_front_type *type, const struct xs_list *names)
+{
+	struct xs_front_dev *dev;
+	unsigned long index;
 	const char *name;
-	int err, ret = 0;
 	u32 id;
 
+	type->pass++;
 	xs_list_for_each(name, names) {
-		if (xs_number(name, strlen(name), &id)) {
-			pr_warn_once("device/%s/%s: a device's name is a number; ignored\n",
-				     drv->type, name);
+		if (id_of(type, name, strlen(name), &id))
 			continue;
-		}
-		if (id == touched && dev_find(drv, id))
-			check_known(drv, id);
-		if (dev_find(drv, id))
-			continue;
-		err = dev_add(drv, name, id);
-		if (!ret)
-			ret = err;
+		dev = touch(type, id);
+		if (dev)
+			dev->pass = type->pass;
 	}
-	return ret;
+	xa_for_each(&type->devices, index, dev)
+		if (dev->pass != type->pass)
+			xs_device_ask(dev, XS_ASK_GONE);
+	type->scanned = true;
 }
 
-/* Compares what is there with what we have. @touched is a device whose keys have changed. */
-static void scan(struct xs_front_driver *drv, u32 touched)
+static void path_of(const struct xs_front_type *type, char *path)
+{
+	snprintf(path, PATH_SIZE, "device/%s", type->drv->type);
+}
+
+static void scan(struct xs_front_type *type)
 {
 	struct xs_list names = { NULL, 0, 0 };
-	char path[32];
+	char path[PATH_SIZE];
 	int err;
 
-	snprintf(path, sizeof(path), "device/%s", drv->type);
-	mutex_lock(&drv->scan);
-	err = xs_directory(store, XS_NO_TRANSACTION, path, &names);
+	path_of(type, path);
+	err = xs_directory(xs_front_store, XS_NO_TRANSACTION, path, &names);
 	if (err && err != -ENOENT) {
 		pr_err("%s: cannot be listed: error %d\n", path, err);
+		if (xs_store_failed(err))
+			schedule_delayed_work(&type->rescan, XS_RETRY_SECONDS * HZ);
 	} else {
-		remove_unlisted(drv, &names);
-		err = add_listed(drv, &names, touched);
+		mutex_lock(&xs_front_lock);
+		compare(type, &names);
+		mutex_unlock(&xs_front_lock);
+		xs_list_free(&names);
 	}
-	mutex_unlock(&drv->scan);
-	xs_list_free(&names);
-	if (store_failed(err))
-		schedule_delayed_work(&drv->rescan, RETRY_SECONDS * HZ);
+	xs_front_moved();
 }
 
 static void on_rescan(struct work_struct *work)
 {
-	scan(container_of(to_delayed_work(work), struct xs_front_driver, rescan), NOBODY);
+	scan(container_of(to_delayed_work(work), struct xs_front_type, rescan));
 }
 
 /*
  * The watch covers all below device/<type>, what we write ourselves too. A device comes, becomes
- * complete or goes with an event for the directory itself, for device/<type>/<id>, or for one of
- * the two keys that say who the backend is.
+ * complete or goes with an event for its directory, or for one of the two keys that say who the
+ * backend is. Anything else that is one level below is the whole.
  */
-static bool worth_a_scan(const struct xs_front_driver *drv, const char *path, u32 *touched)
-{
-	const char *id = strstr(path, drv->type);
-	const char *key;
-
-	*touched = NOBODY;
-	id = id ? strchr(id, '/') : NULL;
-	key = id ? strchr(id + 1, '/') : NULL;
-	if (!key)
-		return true;
-	if (strcmp(key, "/backend") && strcmp(key, "/backend-id"))
-		return false;
-	xs_number(id + 1, key - id - 1, touched);
-	return true;
-}
-
 static void on_devices(void *ctx, const char *path, bool again)
 {
-	struct xs_front_driver *drv = ctx;
-	u32 touched = NOBODY;
+	struct xs_front_type *type = ctx;
+	char prefix[PATH_SIZE];
+	const char *name, *key;
+	u32 id;
 
-	if (again || worth_a_scan(drv, path, &touched))
-		scan(drv, touched);
+	path_of(type, prefix);
+	name = path + strlen(prefix);
+	if (again || strncmp(path, prefix, strlen(prefix)) || *name != '/') {
+		scan(type);
+		return;
+	}
+	name++;
+	key = strchrnul(name, '/');
+	if (*key && strcmp(key, "/backend") && strcmp(key, "/backend-id"))
+		return;
+	if (id_of(type, name, key - name, &id))
+		return;
+	mutex_lock(&xs_front_lock);
+	touch(type, id);
+	mutex_unlock(&xs_front_lock);
 }
 
 /* ---- drivers ---------------------------------------------------------------------------- */
@@ -727,47 +328,91 @@ static void on_devices(void *ctx, const char *path, bool again)
  * xs_front_register() - drive all devices of a type, those that are there and those that come
  * @drv: a driver; used until xs_front_unregister() returns
  *
- * Devices are found in the background: this does not wait for them. Context: may sleep.
+ * For this module's drivers and for those in other modules, which by using this function keep this
+ * module loaded. Devices are found in the background: this does not wait for them. Context: may
+ * sleep.
  *
- * Return: 0 or what xs_watch() can return.
+ * Return: 0; -EINVAL for a type without a name, or longer than 31 bytes, or a driver without setup;
+ * -EEXIST when the type has a driver; -ENOMEM; what xs_watch() can return.
  */
 int xs_front_register(struct xs_front_driver *drv)
 {
-	char path[32];
+	struct xs_front_type *type, *other;
+	char path[PATH_SIZE];
+	int err = 0;
 
-	INIT_LIST_HEAD(&drv->devices);
-	mutex_init(&drv->scan);
-	INIT_DELAYED_WORK(&drv->rescan, on_rescan);
-	snprintf(path, sizeof(path), "device/%s", drv->type);
-	drv->watch = xs_watch(store, path, on_devices, drv);
-	return PTR_ERR_OR_ZERO(drv->watch);
+	if (!drv->type || !drv->type[0] || strlen(drv->type) >= TYPE_MAX || !drv->setup)
+		return -EINVAL;
+	type = kzalloc(sizeof(*type), GFP_KERNEL);
+	if (!type)
+		return -ENOMEM;
+	type->drv = drv;
+	xa_init(&type->devices);
+	INIT_DELAYED_WORK(&type->rescan, on_rescan);
+	mutex_lock(&xs_front_lock);
+	list_for_each_entry(other, &xs_front_types, link)
+		if (!strcmp(other->drv->type, drv->type))
+			err = -EEXIST;
+	if (!err)
+		list_add_tail(&type->link, &xs_front_types);
+	mutex_unlock(&xs_front_lock);
+	if (err)
+		goto err_free;
+	drv->core = type;
+	path_of(type, path);
+	type->watch = xs_watch(xs_front_store, path, on_devices, type);
+	if (IS_ERR(type->watch)) {
+		err = PTR_ERR(type->watch);
+		xs_front_unregister(drv);
+		return err;
+	}
+	return 0;
+
+err_free:
+	kfree(type);
+	return err;
+}
+EXPORT_SYMBOL_GPL(xs_front_register);
+
+static void ask_all(struct xs_front_type *type, enum xs_front_ask what)
+{
+	struct xs_front_dev *dev;
+	unsigned long index;
+
+	mutex_lock(&xs_front_lock);
+	type->leaving = true;
+	xa_for_each(&type->devices, index, dev)
+		xs_device_ask(dev, what);
+	mutex_unlock(&xs_front_lock);
 }
 
 /**
  * xs_front_unregister() - the mirror of xs_front_register()
  * @drv: a driver
  *
- * Has all devices begin to close, one after another, and then waits for their backends to let go:
- * the module parameter `timeout` at the most, for all together. A store that does not answer costs
- * each device the deadline of its requests before that. Pages that a backend still has by then are
- * freed when it lets go of them. Context: may sleep.
+ * Has all devices close at the same time, and waits for their backends to let go: the module
+ * parameter `timeout` at the most, for all together. A store that does not answer costs the
+ * deadline of a request or two more. Pages that a backend still has by then are freed when it lets
+ * go of them. When this returns the driver is not called any more. Context: may sleep.
  */
 void xs_front_unregister(struct xs_front_driver *drv)
 {
-	unsigned long deadline = jiffies + xs_client_timeout();
-	struct xs_front_dev *dev, *next;
-	long left;
+	struct xs_front_type *type = drv->core;
 
-	xs_unwatch(drv->watch);
-	cancel_delayed_work_sync(&drv->rescan);	/* no scan from here on */
-	list_for_each_entry(dev, &drv->devices, link)
-		begin_close(dev);
-	list_for_each_entry_safe(dev, next, &drv->devices, link) {
-		left = (long)(deadline - jiffies);
-		wait_for_completion_timeout(&dev->closed, left > 0 ? left : 0);
-		dev_remove(dev);
-	}
+	xs_unwatch(type->watch);
+	cancel_delayed_work_sync(&type->rescan);
+	ask_all(type, XS_ASK_LEAVE);
+	wait_event_timeout(moved, xa_empty(&type->devices), xs_client_timeout());
+	ask_all(type, XS_ASK_END);
+	wait_event(moved, xa_empty(&type->devices));
+	mutex_lock(&xs_front_lock);	/* the last device has let go of it, too */
+	list_del(&type->link);
+	mutex_unlock(&xs_front_lock);
+	xa_destroy(&type->devices);
+	kfree(type);
+	drv->core = NULL;
 }
+EXPORT_SYMBOL_GPL(xs_front_unregister);
 
 /**
  * xs_front_init() - set-up of this file
@@ -776,8 +421,15 @@ void xs_front_unregister(struct xs_front_driver *drv)
  */
 int xs_front_init(void)
 {
-	store = xs_open("front");
-	return PTR_ERR_OR_ZERO(store);
+	xs_front_queue = alloc_workqueue("xsfront_devices", WQ_UNBOUND, AT_ONCE);
+	if (!xs_front_queue)
+		return -ENOMEM;
+	xs_front_store = xs_open("front");
+	if (IS_ERR(xs_front_store)) {
+		destroy_workqueue(xs_front_queue);
+		return PTR_ERR(xs_front_store);
+	}
+	return 0;
 }
 
 /**
@@ -785,5 +437,7 @@ int xs_front_init(void)
  */
 void xs_front_exit(void)
 {
-	xs_close(store);
+	destroy_workqueue(xs_front_queue);
+	xs_close(xs_front_store);
+	xs_front_grants_exit();
 }

@@ -1,70 +1,205 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * xs_front.h - drivers of frontends, and what the core does for them.
+ * xs_front.h - frontends, inside of the module. What drivers see is include/xsfront_driver.h.
  *
- * The core (xs_front.c) finds devices, follows both states and calls the driver where the table of
- * xenbus_state.c says so:
+ *   xs_front.c        which devices are there; drivers; who is told of which event
+ *      │ looks at ▲ has gone
+ *   xs_device.c       one device's life
+ *      │
+ *   xs_front_ring.c   rings, channels, grants      xs_front_keys.c   keys, read and published
  *
- *   probe ─▶ setup ─▶ publish ─▶ connect ─▶ disconnect ─▶ release ─▶ remove
- *            └──────────────────── again after a restart ◀──┘
- *
- * All calls for one device come one after another, from a workqueue, and may sleep. setup and
- * release are paired, and so are connect and disconnect, probe and remove; each is called at most
- * once in a row. Between disconnect and release the backend may still have the ring mapped.
+ * Locks: xs_front_lock, then dev->view_lock. Neither is held over a round trip to the store or over
+ * a driver's call.
  */
 #ifndef XS_FRONT_H
 #define XS_FRONT_H
 
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
-#include "include/xsfront.h"
+#include <linux/xarray.h>
+#include "include/xsfront_driver.h"
 
-struct xs_front_dev;
+/* A step that the store has not carried out, or that has failed, is taken again after this. */
+#define XS_RETRY_SECONDS	5
+
+#define XS_HISTORY	8	/* transitions of a device that are kept */
+#define XS_KEY_NAME	48	/* of a key that was not right: as much as is kept */
 
 /**
- * struct xs_front_driver - a kind of frontend
- * @type: as in device/<type>/<id>
- * @probe: a device has been found; 0, or a negative errno to leave it alone
- * @setup: make what the backend needs: ring, grants, event channel
- * @publish: write it, in transaction @tx; called again with another when that has to be retried
- * @connect: the backend has mapped the ring: data may flow
- * @reconfigure: the backend has changed its keys; optional
- * @disconnect: no data any more; the ring stays
- * @release: end grants and channel
- * @remove: the mirror of @probe
- * @devices: those that were found; the core's
- * @watch: on device/<type>; the core's
- * @scan: one look at the directory at a time; the core's
- * @rescan: looks again after the store has failed; the core's
+ * struct xs_front_type - a driver, and its devices
+ * @drv: the driver
+ * @link: in xs_front_types
+ * @watch: on device/<type>
+ * @rescan: looks at device/<type> again after the store has failed
+ * @devices: those that were found, by number
+ * @pass: counts looks at the whole of it
+ * @scanned: there was one
+ * @leaving: the driver is going away: no new ones
  */
-struct xs_front_driver {
-	const char *type;
-	int (*probe)(struct xs_front_dev *dev);
-	int (*setup)(struct xs_front_dev *dev);
-	int (*publish)(struct xs_front_dev *dev, u32 tx);
-	int (*connect)(struct xs_front_dev *dev);
-	void (*reconfigure)(struct xs_front_dev *dev);
-	void (*disconnect)(struct xs_front_dev *dev);
-	void (*release)(struct xs_front_dev *dev);
-	void (*remove)(struct xs_front_dev *dev);
-
-	struct list_head devices;
+struct xs_front_type {
+	struct xs_front_driver *drv;
+	struct list_head link;
 	struct xs_watch *watch;
-	struct mutex scan;
 	struct delayed_work rescan;
+	struct xarray devices;
+	unsigned int pass;
+	bool scanned, leaving;
 };
+
+/**
+ * struct xs_front_group - the directory that has backends' directories in it, watched once for all
+ * @link: in the list of groups
+ * @users: how many devices are in it
+ * @setting: held while the watch is being set
+ * @watch: on @path; NULL when it could not be set
+ * @path: the directory
+ */
+struct xs_front_group {
+	struct list_head link;
+	unsigned int users;
+	struct mutex setting;
+	struct xs_watch *watch;
+	char path[];
+};
+
+/* What others ask of a device: bits of dev->asked. */
+enum xs_front_ask {
+	XS_ASK_IDENTIFY,	/* read again who you are */
+	XS_ASK_GONE,		/* your directory is no more: write nothing, and end */
+	XS_ASK_LEAVE,		/* your driver is going away: close, and end */
+	XS_ASK_END,		/* end now, whatever the backend does */
+};
+
+/**
+ * struct xs_transition - one that a device has made
+ * @at: when, in ns of ktime_get()
+ * @front: our state after it
+ * @back: the backend's
+ */
+struct xs_transition {
+	u64 at;
+	u32 front, back;
+};
+
+/**
+ * struct xs_front_view - what others may know of a device; a copy can be had at any time
+ * @front: our state
+ * @back: the backend's, as read last
+ * @front_since: since when, in ns of ktime_get()
+ * @back_since: since when we know
+ * @found: it has a backend that we know; since when there is a device at all is in @front_since
+ * @connected: data flows
+ * @offline: both are closed, and the backend does not want to be called again
+ * @refused: the driver does not want it
+ * @left_alone: set-up has failed too often
+ * @error: of the last step that failed; 0 since one went well
+ * @failed: which step that was; NULL before
+ * @key: the key of the backend's that was not right
+ * @key_error: what is wrong with it: an errno; 0 for none
+ * @doing: the driver's call that it is in; NULL for none
+ * @doing_since: since when
+ * @count: transitions so far
+ * @history: the last ones; number n is at n % XS_HISTORY
+ */
+struct xs_front_view {
+	u32 front, back;
+	u64 front_since, back_since;
+	bool found, connected, offline, refused, left_alone;
+	int error;
+	const char *failed;
+	char key[XS_KEY_NAME];
+	int key_error;
+	const char *doing;
+	u64 doing_since;
+	unsigned int count;
+	struct xs_transition history[XS_HISTORY];
+};
+
+/**
+ * struct xs_front_dev - a device
+ * @ref: the type's, and of those who show it
+ * @type: its driver
+ * @id: as in device/<type>/<id>
+ * @node: device/<type>/<id>
+ * @asked: what others have asked of it
+ * @pass: the last look at device/<type> that has seen it
+ * @work: its life: all below up to @data is touched by it alone
+ * @stuck: says why it is stuck
+ * @backend: the backend's directory; NULL until it is found, then constant
+ * @backend_id: the backend's domain
+ * @group: whose watch covers the backend's directory
+ * @hash: by @backend
+ * @rings: what xs_front_ring() has made
+ * @keys: what xs_front_key() has made
+ * @is_set_up: the driver's setup was called, its release was not
+ * @failures: steps in a row that have failed
+ * @not_before: do not begin anew before that, in jiffies
+ * @odd: the last pair of states that made no sense
+ * @data: the driver's
+ * @view_lock: guards @view
+ * @view: what is known of it
+ */
+struct xs_front_dev {
+	struct kref ref;
+	struct xs_front_type *type;
+	unsigned int id;
+	char *node;
+	unsigned long asked;
+	unsigned int pass;
+	struct delayed_work work;
+	struct delayed_work stuck;
+
+	char *backend;
+	u16 backend_id;
+	struct xs_front_group *group;
+	struct hlist_node hash;
+	struct list_head rings;
+	struct list_head keys;
+	bool is_set_up;
+	unsigned int failures;
+	unsigned long not_before;
+	unsigned int odd;
+	void *data;
+
+	spinlock_t view_lock;
+	struct xs_front_view view;
+};
+
+/* xs_front.c */
+extern struct mutex xs_front_lock;
+extern struct list_head xs_front_types;
+extern struct workqueue_struct *xs_front_queue;
+extern struct xs_handle *xs_front_store;
 
 int xs_front_init(void);
 void xs_front_exit(void);
-int xs_front_register(struct xs_front_driver *drv);
-void xs_front_unregister(struct xs_front_driver *drv);
+int xs_front_join(struct xs_front_dev *dev);
+void xs_front_forget(struct xs_front_dev *dev);
+void xs_front_moved(void);
 
-unsigned int xs_front_id(const struct xs_front_dev *dev);
-u16 xs_front_backend_id(const struct xs_front_dev *dev);
-const char *xs_front_name(const struct xs_front_dev *dev);
-void xs_front_set_data(struct xs_front_dev *dev, void *data);
-void *xs_front_data(const struct xs_front_dev *dev);
-int xs_front_put_u32(struct xs_front_dev *dev, u32 tx, const char *key, u32 value);
+/* xs_device.c */
+struct xs_front_dev *xs_device_new(struct xs_front_type *type, unsigned int id);
+void xs_device_put(struct xs_front_dev *dev);
+void xs_device_ask(struct xs_front_dev *dev, enum xs_front_ask what);
+void xs_device_look(struct xs_front_dev *dev);
+void xs_device_view(struct xs_front_dev *dev, struct xs_front_view *view);
+bool xs_device_rests(const struct xs_front_view *view);
+
+/* xs_front_ring.c */
+void xs_front_rings_start(struct xs_front_dev *dev);
+void xs_front_rings_stop(struct xs_front_dev *dev);
+void xs_front_rings_free(struct xs_front_dev *dev);
+void xs_front_grants(unsigned int *now, u64 *ever);
+void xs_front_grants_exit(void);
+
+/* xs_front_keys.c */
+int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned int n, int *errs);
+int xs_front_publish(struct xs_front_dev *dev, u32 state, bool with_keys);
+void xs_front_keys_free(struct xs_front_dev *dev);
+bool xs_store_failed(int err);
 
 #endif /* XS_FRONT_H */

@@ -124,6 +124,42 @@ static void burst_done(struct xs_op *op)
 }
 
 /**
+ * xs_do_many() - carry out many operations, in one flight, and wait for them
+ * @h: a handle
+ * @ops: as for xs_submit(); @done and @ctx are the module's. @result of each says how it went
+ * @n: how many
+ *
+ * The store carries them out in their order. Each ends by its deadline at the latest, so this
+ * cannot be killed before. Context: may sleep.
+ *
+ * Return: 0 when all went well; else the first negative @result; what xs_submit() returns, and then
+ * no @result was touched.
+ */
+int xs_do_many(struct xs_handle *h, struct xs_op *ops, unsigned int n)
+{
+	struct burst burst = { .left = ATOMIC_INIT(n) };
+	unsigned int i;
+	int err;
+
+	if (!n)
+		return 0;
+	init_completion(&burst.done);
+	for (i = 0; i < n; i++) {
+		ops[i].done = burst_done;
+		ops[i].ctx = &burst;
+	}
+	err = xs_submit(h, ops, n);
+	if (err)
+		return err;
+	wait_for_completion(&burst.done);
+	for (i = 0; i < n; i++)
+		if (ops[i].result < 0)
+			return ops[i].result;
+	return 0;
+}
+EXPORT_SYMBOL_GPL(xs_do_many);
+
+/**
  * xs_read_many() - read many nodes, in one flight
  * @h: a handle
  * @tx: a transaction, or XS_NO_TRANSACTION
@@ -137,27 +173,13 @@ static void burst_done(struct xs_op *op)
  */
 int xs_read_many(struct xs_handle *h, u32 tx, struct xs_op *ops, unsigned int n)
 {
-	struct burst burst = { .left = ATOMIC_INIT(n) };
 	unsigned int i;
-	int err;
 
-	if (!n)
-		return 0;
-	init_completion(&burst.done);
 	for (i = 0; i < n; i++) {
 		ops[i].type = XS_OP_READ;
 		ops[i].tx = tx;
-		ops[i].done = burst_done;
-		ops[i].ctx = &burst;
 	}
-	err = xs_submit(h, ops, n);
-	if (err)
-		return err;
-	wait_for_completion(&burst.done);
-	for (i = 0; i < n; i++)
-		if (ops[i].result < 0)
-			return ops[i].result;
-	return 0;
+	return xs_do_many(h, ops, n);
 }
 EXPORT_SYMBOL_GPL(xs_read_many);
 

@@ -140,6 +140,7 @@ struct xs_op {
 };
 
 int xs_submit(struct xs_handle *h, struct xs_op *ops, unsigned int n);
+int xs_do_many(struct xs_handle *h, struct xs_op *ops, unsigned int n);
 int xs_read_many(struct xs_handle *h, u32 tx, struct xs_op *ops, unsigned int n);
 
 /**

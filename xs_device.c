@@ -1,0 +1,752 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_device.c - one device's life.
+ *
+ *   event, timer ─▶ look ─▶ work item of this device
+ *                              │ identify: who is the backend? probe
+ *                              │ follow:   read its state, ask the table (xenbus_state.c), act
+ *                              └ finish:   let go, remove, free
+ *
+ * Each device has a work item of its own, which is the only one that touches it: so what it does
+ * needs no lock, and one that is stuck holds up no other. Others set bits in dev->asked and call
+ * xs_device_look(). What led to a look says only "look again".
+ *
+ * A look reads the backend's state once and follows the table until it rests. A state that changes
+ * after that makes an event, and a look of its own.
+ *
+ * What is shown of a device is dev->view, a copy under dev->view_lock (spinlock), so that a device
+ * whose driver sleeps can be looked at too.
+ *
+ * The core never writes to a device whose directory has gone: a WRITE would make it again.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/ktime.h>
+#include <linux/slab.h>
+#include <xen/interface/io/xenbus.h>
+#include "xenbus_state.h"
+#include "xs_client.h"
+#include "xs_front.h"
+
+/* A pair of states leads to the next one at once; this many in a row, and something is odd. */
+#define STEPS_MAX	8
+
+/* Steps in a row that may fail before a device is left alone. */
+#define FAILURES_MAX	3
+
+/* A device that has not moved for so long is stuck; it is said, and again after so long. */
+#define STUCK_SECONDS	5
+#define STUCK_AGAIN	30
+
+/* ---- for drivers ------------------------------------------------------------------------ */
+
+/**
+ * xs_front_id() - the number in device/<type>/<id>
+ * @dev: a device
+ *
+ * Context: any.
+ *
+ * Return: the number.
+ */
+unsigned int xs_front_id(const struct xs_front_dev *dev)
+{
+	return dev->id;
+}
+EXPORT_SYMBOL_GPL(xs_front_id);
+
+/**
+ * xs_front_backend_id() - whom to grant pages to
+ * @dev: a device
+ *
+ * Context: any.
+ *
+ * Return: the backend's domid.
+ */
+u16 xs_front_backend_id(const struct xs_front_dev *dev)
+{
+	return dev->backend_id;
+}
+EXPORT_SYMBOL_GPL(xs_front_backend_id);
+
+/**
+ * xs_front_backend() - the backend's directory
+ * @dev: a device
+ *
+ * Context: any.
+ *
+ * Return: its path; lives as long as the device.
+ */
+const char *xs_front_backend(const struct xs_front_dev *dev)
+{
+	return dev->backend;
+}
+EXPORT_SYMBOL_GPL(xs_front_backend);
+
+/**
+ * xs_front_name() - for messages
+ * @dev: a device
+ *
+ * Context: any.
+ *
+ * Return: device/<type>/<id>; lives as long as the device.
+ */
+const char *xs_front_name(const struct xs_front_dev *dev)
+{
+	return dev->node;
+}
+EXPORT_SYMBOL_GPL(xs_front_name);
+
+/**
+ * xs_front_set_data() - keep something with a device
+ * @dev: a device
+ * @data: the driver's
+ *
+ * Context: any.
+ */
+void xs_front_set_data(struct xs_front_dev *dev, void *data)
+{
+	dev->data = data;
+}
+EXPORT_SYMBOL_GPL(xs_front_set_data);
+
+/**
+ * xs_front_data() - what xs_front_set_data() kept
+ * @dev: a device
+ *
+ * Context: any.
+ *
+ * Return: it; NULL before.
+ */
+void *xs_front_data(const struct xs_front_dev *dev)
+{
+	return dev->data;
+}
+EXPORT_SYMBOL_GPL(xs_front_data);
+
+/* ---- what is known of it ---------------------------------------------------------------- */
+
+/**
+ * xs_device_view() - what is known of a device
+ * @dev: a device
+ * @view: takes a copy
+ */
+void xs_device_view(struct xs_front_dev *dev, struct xs_front_view *view)
+{
+	spin_lock(&dev->view_lock);
+	*view = dev->view;
+	spin_unlock(&dev->view_lock);
+}
+
+/**
+ * xs_device_rests() - is a device where it may stay?
+ * @view: what is known of it
+ *
+ * Return: whether it is connected, or switched off by its backend, or not wanted by its driver.
+ */
+bool xs_device_rests(const struct xs_front_view *view)
+{
+	return !view->doing && (view->connected || view->offline || view->refused);
+}
+
+/* Not before the device has stood still for @seconds does the log say why. */
+static void arm_stuck(struct xs_front_dev *dev, unsigned int seconds)
+{
+	mod_delayed_work(system_unbound_wq, &dev->stuck, seconds * HZ);
+}
+
+/* Something about it is another than before. @flag is a bool of the view's. */
+static void set_flag(struct xs_front_dev *dev, bool *flag, bool value)
+{
+	bool moved;
+
+	spin_lock(&dev->view_lock);
+	moved = *flag != value;
+	*flag = value;
+	spin_unlock(&dev->view_lock);
+	if (moved)
+		xs_front_moved();
+}
+
+static void set_states(struct xs_front_dev *dev, u32 front, u32 back)
+{
+	struct xs_front_view *v = &dev->view;
+	u64 now = ktime_get_ns();
+
+	spin_lock(&dev->view_lock);
+	if (front != v->front)
+		v->front_since = now;
+	if (back != v->back || !v->back_since)
+		v->back_since = now;
+	v->front = front;
+	v->back = back;
+	v->history[v->count++ % XS_HISTORY] = (struct xs_transition){ now, front, back };
+	spin_unlock(&dev->view_lock);
+	pr_info("%s: front %s, back %s\n", dev->node, xenbus_state_name(front),
+		xenbus_state_name(back));
+	arm_stuck(dev, STUCK_SECONDS);
+	xs_front_moved();
+}
+
+/* The driver is in a call, @what; NULL when it has come back. */
+static void set_doing(struct xs_front_dev *dev, const char *what)
+{
+	spin_lock(&dev->view_lock);
+	dev->view.doing = what;
+	dev->view.doing_since = ktime_get_ns();
+	spin_unlock(&dev->view_lock);
+	if (what)
+		arm_stuck(dev, STUCK_SECONDS);
+}
+
+static void set_error(struct xs_front_dev *dev, const char *what, int err)
+{
+	spin_lock(&dev->view_lock);
+	dev->view.failed = what;
+	dev->view.error = err;
+	spin_unlock(&dev->view_lock);
+}
+
+static void on_stuck(struct work_struct *work)
+{
+	struct xs_front_dev *dev = container_of(to_delayed_work(work), struct xs_front_dev, stuck);
+	struct xs_front_view view;
+
+	xs_device_view(dev, &view);
+	if (xs_device_rests(&view))
+		return;
+	arm_stuck(dev, STUCK_AGAIN);
+}
+
+/* ---- what the driver does --------------------------------------------------------------- */
+
+static int call(struct xs_front_dev *dev, int (*fn)(struct xs_front_dev *dev), const char *name)
+{
+	int err;
+
+	if (!fn)
+		return 0;
+	set_doing(dev, name);
+	err = fn(dev);
+	set_doing(dev, NULL);
+	return err;
+}
+
+static void tell(struct xs_front_dev *dev, void (*fn)(struct xs_front_dev *dev), const char *name)
+{
+	if (!fn)
+		return;
+	set_doing(dev, name);
+	fn(dev);
+	set_doing(dev, NULL);
+}
+
+static void drop_shared(struct xs_front_dev *dev)
+{
+	xs_front_rings_free(dev);
+	xs_front_keys_free(dev);
+}
+
+static int set_up(struct xs_front_dev *dev)
+{
+	int err;
+
+	if (!dev->is_set_up) {	/* what could not be published may be tried again */
+		err = call(dev, dev->type->drv->setup, "setup");
+		if (err) {
+			drop_shared(dev);
+			return err;
+		}
+		dev->is_set_up = true;
+	}
+	return xs_front_publish(dev, XenbusStateInitialised, true);
+}
+
+static int connect(struct xs_front_dev *dev)
+{
+	int err;
+
+	if (dev->view.connected)
+		return 0;
+	xs_front_rings_start(dev);
+	err = call(dev, dev->type->drv->connect, "connect");
+	if (err) {
+		xs_front_rings_stop(dev);
+		return err;
+	}
+	dev->failures = 0;
+	set_error(dev, NULL, 0);
+	set_flag(dev, &dev->view.connected, true);
+	return 0;
+}
+
+static void stop_data(struct xs_front_dev *dev)
+{
+	if (!dev->view.connected)
+		return;
+	xs_front_rings_stop(dev);
+	tell(dev, dev->type->drv->disconnect, "disconnect");
+	set_flag(dev, &dev->view.connected, false);
+}
+
+static void let_go(struct xs_front_dev *dev)
+{
+	stop_data(dev);
+	if (!dev->is_set_up)
+		return;
+	tell(dev, dev->type->drv->release, "release");
+	drop_shared(dev);
+	dev->is_set_up = false;
+}
+
+static int reconfigure(struct xs_front_dev *dev)
+{
+	int err = connect(dev);		/* Connected itself may not have been seen */
+
+	if (!err)
+		tell(dev, dev->type->drv->reconfigure, "reconfigure");
+	return err;
+}
+
+/* Does what a cell of the table says, short of writing the state. Returns 0 or a negative errno. */
+static int act(struct xs_front_dev *dev, struct xenbus_step step)
+{
+	switch (step.action) {
+	case XENBUS_SETUP:
+		return set_up(dev);
+	case XENBUS_CONNECT:
+		return connect(dev);
+	case XENBUS_RECONFIGURE:
+		return reconfigure(dev);
+	case XENBUS_CLOSE:
+		stop_data(dev);
+		return 0;
+	case XENBUS_RELEASE:
+	case XENBUS_RESTART:
+		let_go(dev);
+		return 0;
+	}
+	return 0;
+}
+
+/* ---- the handshake ---------------------------------------------------------------------- */
+
+static bool asked(const struct xs_front_dev *dev, enum xs_front_ask what)
+{
+	return test_bit(what, &dev->asked);
+}
+
+static void look_later(struct xs_front_dev *dev)
+{
+	queue_delayed_work(xs_front_queue, &dev->work, XS_RETRY_SECONDS * HZ);
+}
+
+/* Reads the backend's state. A directory that has gone, or cannot be read, has state Unknown. */
+static int read_back(struct xs_front_dev *dev, u32 *state)
+{
+	const struct xs_front_key key = XS_KEY_U32("state", state);
+	int one = 0, err = xs_front_gather(dev->backend, &key, 1, &one);
+
+	if (err)
+		return err;
+	if (one == -ENOENT || one == -EACCES) {
+		*state = XenbusStateUnknown;
+		one = 0;
+	}
+	return one;
+}
+
+/*
+ * A backend that is not online any more does not want to be called again. What the store does not
+ * answer is not taken for a no: the step is taken, fails as well, and is taken again.
+ */
+static bool online(struct xs_front_dev *dev)
+{
+	u32 value = 0;
+	const struct xs_front_key key = XS_KEY_U32("online", &value);
+	int one = 0, err = xs_front_gather(dev->backend, &key, 1, &one);
+
+	if (err || xs_store_failed(one))
+		return true;
+	/* cppcheck-suppress knownConditionTrueFalse ; it does not see that this is read */
+	return value != 0;
+}
+
+/* May it begin anew now? */
+static bool may_restart(struct xs_front_dev *dev)
+{
+	bool on;
+
+	if (asked(dev, XS_ASK_LEAVE) || dev->failures >= FAILURES_MAX)
+		return false;
+	on = online(dev);
+	set_flag(dev, &dev->view.offline, !on);
+	return on;
+}
+
+static struct xenbus_step next_step(struct xs_front_dev *dev)
+{
+	struct xenbus_step step = xenbus_front_step(dev->view.front, dev->view.back);
+	const struct xenbus_step closed = { XENBUS_RELEASE, XenbusStateClosed };
+
+	if (step.action == XENBUS_RESTART && dev->failures &&
+	    time_before(jiffies, dev->not_before)) {
+		look_later(dev);
+		step = closed;
+	}
+	if (step.action == XENBUS_RESTART && !may_restart(dev))
+		step = closed;
+	/* Who leaves closes, whatever the backend does; if it has begun to, this says WAIT. */
+	if (asked(dev, XS_ASK_LEAVE) && step.action != XENBUS_CLOSE &&
+	    step.action != XENBUS_RELEASE)
+		step = xenbus_front_close(dev->view.front);
+	return step;
+}
+
+static void say_odd(struct xs_front_dev *dev)
+{
+	u32 front = dev->view.front, back = dev->view.back;
+	unsigned int pair = front * 16 + back + 1;
+
+	if (dev->odd == pair)
+		return;
+	dev->odd = pair;
+	pr_warn("%s: front %s, back %s (%u): makes no sense, ignored\n", dev->node,
+		xenbus_state_name(front), xenbus_state_name(back), back);
+}
+
+/* A device that has gone meanwhile is not written to: it is asked who it is instead. */
+static int write_state(struct xs_front_dev *dev, u32 next)
+{
+	return xs_front_publish(dev, next, false);
+}
+
+/*
+ * A step has failed. Closes from our side; what the backend may have mapped is kept until it has
+ * let go, as in every other closing. Begins anew after a while.
+ */
+static void give_up(struct xs_front_dev *dev)
+{
+	struct xenbus_step step = xenbus_front_close(dev->view.front);
+
+	dev->not_before = jiffies + XS_RETRY_SECONDS * HZ;
+	if (++dev->failures == FAILURES_MAX) {
+		pr_err("%s: failed %d times in a row; left alone\n", dev->node, FAILURES_MAX);
+		set_flag(dev, &dev->view.left_alone, true);
+	}
+	act(dev, step);
+	if (step.next != dev->view.front) {
+		write_state(dev, step.next);
+		set_states(dev, step.next, dev->view.back);
+	}
+	look_later(dev);
+}
+
+/* Who failed? The store: the device is left as it is, and the same step is taken again. */
+static void step_failed(struct xs_front_dev *dev, struct xenbus_step step, int err)
+{
+	if (err == -ESTALE) {
+		xs_device_ask(dev, XS_ASK_IDENTIFY);
+		return;
+	}
+	pr_err("%s: %s -> %s failed: error %d\n", dev->node, xenbus_state_name(dev->view.front),
+	       xenbus_state_name(step.next), err);
+	set_error(dev, xenbus_state_name(step.next), err);
+	if (xs_store_failed(err))
+		look_later(dev);
+	else
+		give_up(dev);
+}
+
+/* Takes one step. Returns whether our state has changed by it. */
+static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
+{
+	u32 before = dev->view.front;
+	int err = act(dev, step);
+
+	/* Set-up has written its state together with its keys. */
+	if (!err && step.next != before && step.action != XENBUS_SETUP)
+		err = write_state(dev, step.next);
+	if (err) {
+		step_failed(dev, step, err);
+		return false;
+	}
+	if (step.next != before)
+		set_states(dev, step.next, dev->view.back);
+	return step.next != before;
+}
+
+/* Looks at the backend and does what is to be done. */
+static void follow(struct xs_front_dev *dev)
+{
+	bool was_connected = dev->view.connected;
+	u32 back = XenbusStateUnknown;
+	struct xenbus_step step;
+	int steps, err = read_back(dev, &back);
+
+	if (err) {
+		pr_err("%s: cannot read the backend's state: error %d\n", dev->node, err);
+		set_error(dev, "reading the backend's state", err);
+		look_later(dev);
+		return;
+	}
+	if (back != dev->view.back)
+		set_states(dev, dev->view.front, back);
+	for (steps = 0; steps < STEPS_MAX; steps++) {
+		step = next_step(dev);
+		if (step.action == XENBUS_ODD)
+			say_odd(dev);
+		if (!take_step(dev, step))
+			break;
+	}
+	if (was_connected && dev->view.connected && step.action == XENBUS_WAIT)
+		tell(dev, dev->type->drv->backend_changed, "backend_changed");
+}
+
+/* ---- who is it? ------------------------------------------------------------------------- */
+
+/**
+ * struct identity - what a device's directory says
+ * @backend: the backend's directory
+ * @id: its domain
+ * @state: our state
+ */
+struct identity {
+	char backend[XENSTORE_ABS_PATH_MAX + 1];
+	u32 id, state;
+};
+
+static int read_identity(struct xs_front_dev *dev, struct identity *who)
+{
+	const struct xs_front_key keys[] = {
+		XS_KEY_TEXT("backend", who->backend, sizeof(who->backend)),
+		XS_KEY_U32("backend-id", &who->id),
+		XS_KEY_U32("state", &who->state),
+	};
+	int errs[ARRAY_SIZE(keys)];
+	int err = xs_front_gather(dev->node, keys, ARRAY_SIZE(keys), errs);
+
+	if (!err)
+		err = errs[0] ? : errs[1];
+	if (!err && (xs_path_check(who->backend) || who->backend[0] != '/' || who->id > 0xffff))
+		err = -EINVAL;
+	if (!err && xs_store_failed(errs[2]))
+		err = errs[2];
+	if (!err && errs[2])
+		who->state = XenbusStateUnknown;
+	return err;
+}
+
+/* Only some of the keys are there: is the directory? */
+static bool is_there(struct xs_front_dev *dev)
+{
+	return xs_exists(xs_front_store, XS_NO_TRANSACTION, dev->node) != 0;
+}
+
+/*
+ * The state that a predecessor left: Initialising and Closed are where a frontend may begin; in all
+ * others the backend may have a ring that we know nothing of, and has to close first: Unknown.
+ */
+static u32 own_state(u32 state)
+{
+	return state == XenbusStateInitialising || state == XenbusStateClosed ? state
+									       : XenbusStateUnknown;
+}
+
+static int adopt(struct xs_front_dev *dev, const struct identity *who)
+{
+	char *backend = kstrdup(who->backend, GFP_KERNEL);
+	int err;
+
+	if (!backend)
+		return -ENOMEM;
+	spin_lock(&dev->view_lock);
+	dev->backend = backend;
+	dev->backend_id = (u16)who->id;
+	dev->view.front = own_state(who->state);
+	spin_unlock(&dev->view_lock);
+	err = call(dev, dev->type->drv->probe, "probe");
+	if (err) {
+		set_error(dev, "probe", err);
+		set_flag(dev, &dev->view.refused, true);
+		if (err != -ENODEV)
+			pr_err("%s: cannot be used: error %d\n", dev->node, err);
+		return 0;
+	}
+	pr_info("%s: found, backend %s in domain %u\n", dev->node, backend, dev->backend_id);
+	set_flag(dev, &dev->view.found, true);
+	arm_stuck(dev, STUCK_SECONDS);
+	return 0;
+}
+
+/* Has a device that we know been made anew? With another backend, or from the start. */
+static bool other_device(const struct xs_front_dev *dev, const struct identity *who)
+{
+	u32 front = dev->view.front;
+
+	return who->id != dev->backend_id || strcmp(who->backend, dev->backend) ||
+	       (who->state == XenbusStateInitialising && front != XenbusStateInitialising &&
+		front != XenbusStateUnknown);
+}
+
+static void made_anew(struct xs_front_dev *dev, const char *how)
+{
+	pr_info("%s: %s\n", dev->node, how);
+	xs_device_ask(dev, XS_ASK_GONE);
+	xs_device_ask(dev, XS_ASK_IDENTIFY);	/* there is another one after this */
+}
+
+static void identify(struct xs_front_dev *dev)
+{
+	struct identity *who = kzalloc(sizeof(*who), GFP_KERNEL);
+	int err = who ? read_identity(dev, who) : -ENOMEM;
+
+	if (!err && !dev->backend)
+		err = adopt(dev, who);
+	else if (!err && other_device(dev, who))
+		made_anew(dev, "made anew");
+	else if (err == -ENOENT && !is_there(dev))
+		xs_device_ask(dev, XS_ASK_GONE);
+	else if (err == -ENOENT && dev->backend)
+		made_anew(dev, "half of it has gone");
+	if (xs_store_failed(err)) {
+		set_bit(XS_ASK_IDENTIFY, &dev->asked);
+		look_later(dev);
+	} else if (err && err != -ENOENT) {
+		pr_err("%s: cannot be used: error %d\n", dev->node, err);
+	}
+	set_error(dev, err ? "reading who the backend is" : dev->view.failed,
+		  err ? : dev->view.error);
+	kfree(who);
+}
+
+/* ---- its life --------------------------------------------------------------------------- */
+
+static bool is_ending(const struct xs_front_dev *dev)
+{
+	return asked(dev, XS_ASK_GONE) || asked(dev, XS_ASK_END);
+}
+
+static bool has_left(const struct xs_front_dev *dev)
+{
+	return asked(dev, XS_ASK_LEAVE) &&
+	       (!dev->view.found || (dev->view.front == XenbusStateClosed && !dev->is_set_up));
+}
+
+/* Without a watch it is looked at now and then. */
+static void look_at_backend(struct xs_front_dev *dev)
+{
+	int err = xs_front_join(dev);
+
+	if (err) {
+		set_error(dev, "watching the backend", err);
+		look_later(dev);
+	}
+	follow(dev);
+}
+
+static void finish(struct xs_front_dev *dev)
+{
+	if (asked(dev, XS_ASK_GONE) && dev->view.found)
+		pr_info("%s: gone\n", dev->node);
+	else if (dev->is_set_up)
+		pr_warn("%s: back is %s and may still have our pages; they are freed later\n",
+			dev->node, xenbus_state_name(dev->view.back));
+	let_go(dev);
+	if (dev->view.found)
+		tell(dev, dev->type->drv->remove, "remove");
+	cancel_delayed_work_sync(&dev->stuck);
+	xs_front_forget(dev);		/* the type may be no more */
+	cancel_delayed_work(&dev->work);
+	xs_device_put(dev);
+}
+
+static void on_work(struct work_struct *work)
+{
+	struct xs_front_dev *dev = container_of(to_delayed_work(work), struct xs_front_dev, work);
+
+	if (!is_ending(dev) && test_and_clear_bit(XS_ASK_IDENTIFY, &dev->asked))
+		identify(dev);
+	if (!is_ending(dev) && dev->view.found)
+		look_at_backend(dev);
+	if (is_ending(dev) || has_left(dev))
+		finish(dev);
+}
+
+/**
+ * xs_device_look() - have a device look at what is to be done
+ * @dev: a device that is known under xs_front_lock, or the caller's own
+ *
+ * Context: any.
+ */
+void xs_device_look(struct xs_front_dev *dev)
+{
+	mod_delayed_work(xs_front_queue, &dev->work, 0);
+}
+
+/**
+ * xs_device_ask() - ask something of a device
+ * @dev: as for xs_device_look()
+ * @what: what
+ *
+ * Context: any.
+ */
+void xs_device_ask(struct xs_front_dev *dev, enum xs_front_ask what)
+{
+	set_bit(what, &dev->asked);
+	xs_device_look(dev);
+}
+
+/**
+ * xs_device_new() - begin a device's life; it ends by itself
+ * @type: its driver
+ * @id: as in device/<type>/<id>
+ *
+ * It has not looked at anything yet: ask it to identify itself. Context: may sleep.
+ *
+ * Return: the device, whose reference is the type's; NULL when there is no memory.
+ */
+struct xs_front_dev *xs_device_new(struct xs_front_type *type, unsigned int id)
+{
+	struct xs_front_dev *dev = kzalloc(sizeof(*dev), GFP_KERNEL);
+
+	if (!dev)
+		return NULL;
+	dev->node = kasprintf(GFP_KERNEL, "device/%s/%u", type->drv->type, id);
+	if (!dev->node) {
+		kfree(dev);
+		return NULL;
+	}
+	kref_init(&dev->ref);
+	dev->type = type;
+	dev->id = id;
+	spin_lock_init(&dev->view_lock);
+	INIT_LIST_HEAD(&dev->rings);
+	INIT_LIST_HEAD(&dev->keys);
+	INIT_DELAYED_WORK(&dev->work, on_work);
+	INIT_DELAYED_WORK(&dev->stuck, on_stuck);
+	dev->view.front_since = ktime_get_ns();
+	arm_stuck(dev, STUCK_SECONDS);
+	return dev;
+}
+
+static void dev_free(struct kref *ref)
+{
+	struct xs_front_dev *dev = container_of(ref, struct xs_front_dev, ref);
+
+	kfree(dev->backend);
+	kfree(dev->node);
+	kfree(dev);
+}
+
+/**
+ * xs_device_put() - the mirror of xs_device_new(), and of a kref_get() of its ref
+ * @dev: a device
+ */
+void xs_device_put(struct xs_front_dev *dev)
+{
+	kref_put(&dev->ref, dev_free);
+}

@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_front_keys.c - keys of a device: the backend's, read in one flight; ours, published in one.
+ *
+ *   xs_front_read_keys() ─▶ READ READ READ … ─▶ checked, typed
+ *   xs_front_key() … ─▶ dev->keys ─▶ START ─▶ READ backend, WRITE key …, WRITE state ─▶ END
+ *
+ * A transaction ends with a commit only when every one of its writes went well: each result is
+ * looked at before. It begins with a READ of a key that is not ours, since a WRITE to a device that
+ * has gone would make it again.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/export.h>
+#include <linux/kernel.h>
+#include <linux/slab.h>
+#include "xs_client.h"
+#include "xs_front.h"
+
+#define NUMBER_SIZE	24	/* of 64 bits in decimal, and a NUL */
+
+/**
+ * xs_store_failed() - was it the store that failed, and not what was asked of it?
+ * @err: a negative errno
+ *
+ * Return: whether the same is worth another try later.
+ */
+bool xs_store_failed(int err)
+{
+	return err == -ECONNRESET || err == -ENOTCONN || err == -ETIMEDOUT || err == -ENOMEM ||
+	       err == -EAGAIN;
+}
+
+/* ---- reading ---------------------------------------------------------------------------- */
+
+/* What has been read goes to where it is wanted, once it is what it should be. */
+static int take_value(const struct xs_op *op, const struct xs_front_key *key)
+{
+	char *text = op->buf;
+	int len = op->result;
+
+	if (len == -ENOBUFS && !key->text)
+		return -EINVAL;
+	if (len < 0)
+		return len;
+	text[len] = '\0';
+	if (key->text)
+		return 0;
+	if (key->u64)
+		return kstrtou64(text, 10, key->u64);
+	return xs_number(text, len, key->u32);
+}
+
+/**
+ * xs_front_gather() - read keys of a directory in one flight
+ * @dir: the directory
+ * @keys: which, and where to
+ * @n: how many, at least one
+ * @errs: takes 0 or a negative errno for each; -ENOENT also for an optional one that is not there
+ *
+ * Context: may sleep.
+ *
+ * Return: 0 when all were tried; -ENOMEM; what xs_submit() returns.
+ */
+int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned int n, int *errs)
+{
+	struct xs_op *ops = kcalloc(n, sizeof(*ops), GFP_KERNEL);
+	char (*numbers)[NUMBER_SIZE] = kcalloc(n, NUMBER_SIZE, GFP_KERNEL);
+	int err = ops && numbers ? 0 : -ENOMEM;
+	unsigned int i;
+
+	for (i = 0; !err && i < n; i++) {
+		ops[i].path = kasprintf(GFP_KERNEL, "%s/%s", dir, keys[i].name);
+		ops[i].buf = keys[i].text ? : numbers[i];
+		ops[i].size = (keys[i].text ? keys[i].size : NUMBER_SIZE) - 1;
+		ops[i].result = -EINPROGRESS;
+		if (!ops[i].path)
+			err = -ENOMEM;
+	}
+	if (!err)
+		err = xs_read_many(xs_front_store, XS_NO_TRANSACTION, ops, n);
+	/* Only what was refused as a whole is a failure here: each has its own else. */
+	if (ops && ops[0].result != -EINPROGRESS) {
+		err = 0;
+		for (i = 0; i < n; i++)
+			errs[i] = take_value(&ops[i], &keys[i]);
+	}
+	for (i = 0; ops && i < n; i++)
+		kfree(ops[i].path);
+	kfree(numbers);
+	kfree(ops);
+	return err;
+}
+
+static const char *what_is_wrong(int err)
+{
+	switch (err) {
+	case -ENOENT:
+		return "is missing";
+	case -EACCES:
+		return "may not be read";
+	case -EINVAL:
+		return "holds no number";
+	case -ERANGE:
+		return "holds too large a number";
+	case -ENOBUFS:
+		return "is too long";
+	}
+	return "cannot be read";
+}
+
+static void key_is_wrong(struct xs_front_dev *dev, const char *name, int err)
+{
+	pr_err("%s: %s/%s %s: error %d\n", dev->node, dev->backend, name, what_is_wrong(err), err);
+	spin_lock(&dev->view_lock);
+	strscpy(dev->view.key, name, sizeof(dev->view.key));
+	dev->view.key_error = err;
+	spin_unlock(&dev->view_lock);
+}
+
+/**
+ * xs_front_read_keys() - read keys of the backend's, in one flight, typed
+ * @dev: a device
+ * @keys: which, and where to; see XS_KEY_U32() and the like
+ * @n: how many
+ *
+ * The log and debugfs xsfront/devices name the first key that is not right. Context: may sleep;
+ * from every call of a driver but event.
+ *
+ * Return: 0; -ENOENT when one that is not optional is missing; -EINVAL when one holds no number;
+ * -ERANGE when a number does not fit; -ENOBUFS when a text does not; -ENOMEM; what xsfront.h lists.
+ */
+int xs_front_read_keys(struct xs_front_dev *dev, const struct xs_front_key *keys, unsigned int n)
+{
+	int *errs = kcalloc(n, sizeof(*errs), GFP_KERNEL);
+	unsigned int i;
+	int err;
+
+	if (!errs)
+		return -ENOMEM;
+	err = n ? xs_front_gather(dev->backend, keys, n, errs) : 0;
+	for (i = 0; !err && i < n; i++) {
+		if (errs[i] == -ENOENT && keys[i].optional)
+			continue;
+		err = errs[i];
+		if (err)
+			key_is_wrong(dev, keys[i].name, err);
+	}
+	kfree(errs);
+	if (!err) {
+		spin_lock(&dev->view_lock);
+		dev->view.key_error = 0;
+		spin_unlock(&dev->view_lock);
+	}
+	return err;
+}
+EXPORT_SYMBOL_GPL(xs_front_read_keys);
+
+/* ---- publishing ------------------------------------------------------------------------- */
+
+struct own_key {
+	struct list_head link;
+	char *path;
+	char *value;
+};
+
+static void key_free(struct own_key *key)
+{
+	kfree(key->path);
+	kfree(key->value);
+	kfree(key);
+}
+
+/**
+ * xs_front_key() - tell the backend something, when setup has ended
+ * @dev: a device
+ * @key: its name, below device/<type>/<id>
+ * @fmt: its value, as printk() has it, followed by its arguments
+ *
+ * Call it from setup. All keys of one setup and our state become visible together. Context: may
+ * sleep.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int xs_front_key(struct xs_front_dev *dev, const char *key, const char *fmt, ...)
+{
+	struct own_key *own = kzalloc(sizeof(*own), GFP_KERNEL);
+	va_list args;
+
+	if (!own)
+		return -ENOMEM;
+	va_start(args, fmt);
+	own->value = kvasprintf(GFP_KERNEL, fmt, args);
+	va_end(args);
+	own->path = kasprintf(GFP_KERNEL, "%s/%s", dev->node, key);
+	if (!own->value || !own->path) {
+		key_free(own);
+		return -ENOMEM;
+	}
+	list_add_tail(&own->link, &dev->keys);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(xs_front_key);
+
+/**
+ * xs_front_keys_free() - forget what xs_front_key() was told
+ * @dev: a device
+ */
+void xs_front_keys_free(struct xs_front_dev *dev)
+{
+	struct own_key *key, *next;
+
+	list_for_each_entry_safe(key, next, &dev->keys, link)
+		key_free(key);
+	INIT_LIST_HEAD(&dev->keys);
+}
+
+/**
+ * struct flight - the operations of a transaction
+ * @ops: first the look whether the device is there, last our state
+ * @n: how many
+ * @first: a byte of what is looked at
+ * @there: its path
+ * @state_path: where our state goes
+ * @state: our state, as text
+ */
+struct flight {
+	struct xs_op *ops;
+	unsigned int n;
+	char first;
+	char *there;
+	char *state_path;
+	char state[4];
+};
+
+static void add_op(struct flight *f, enum xs_op_type type, char *path, void *buf, size_t size)
+{
+	struct xs_op *op = &f->ops[f->n++];
+
+	op->type = type;
+	op->path = path;
+	op->buf = buf;
+	op->size = size;
+}
+
+static int flight_init(struct flight *f, struct xs_front_dev *dev, u32 state, bool with_keys)
+{
+	struct own_key *key;
+	unsigned int n = 2;
+
+	if (with_keys)
+		list_for_each_entry(key, &dev->keys, link)
+			n++;
+	f->n = 0;
+	f->ops = kcalloc(n, sizeof(*f->ops), GFP_KERNEL);
+	f->there = kasprintf(GFP_KERNEL, "%s/backend", dev->node);
+	f->state_path = kasprintf(GFP_KERNEL, "%s/state", dev->node);
+	if (!f->ops || !f->there || !f->state_path)
+		return -ENOMEM;
+	snprintf(f->state, sizeof(f->state), "%u", state);
+	add_op(f, XS_OP_READ, f->there, &f->first, 1);
+	if (with_keys)
+		list_for_each_entry(key, &dev->keys, link)
+			add_op(f, XS_OP_WRITE, key->path, key->value, strlen(key->value));
+	add_op(f, XS_OP_WRITE, f->state_path, f->state, strlen(f->state));
+	return 0;
+}
+
+/* One run of it: 0 to commit. */
+static int fly(struct xs_handle *h, u32 tx, void *ctx)
+{
+	struct flight *f = ctx;
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < f->n; i++) {
+		f->ops[i].tx = tx;
+		f->ops[i].result = -EINPROGRESS;
+	}
+	err = xs_do_many(h, f->ops, f->n);
+	if (f->ops[0].result == -EINPROGRESS)
+		return err;
+	if (f->ops[0].result == -ENOENT)
+		return -ESTALE;
+	if (f->ops[0].result < 0 && f->ops[0].result != -ENOBUFS)
+		return f->ops[0].result;
+	for (i = 1; i < f->n; i++)
+		if (f->ops[i].result < 0)
+			return f->ops[i].result;
+	return 0;
+}
+
+/**
+ * xs_front_publish() - write our state, with or without our keys, in one transaction
+ * @dev: a device
+ * @state: our state
+ * @with_keys: all that xs_front_key() was told, too
+ *
+ * Three round trips. Context: may sleep.
+ *
+ * Return: 0; -ESTALE when the device's directory is no more; -ENOMEM; what xsfront.h lists.
+ */
+int xs_front_publish(struct xs_front_dev *dev, u32 state, bool with_keys)
+{
+	struct flight f = { };
+	int err = flight_init(&f, dev, state, with_keys);
+
+	if (!err)
+		err = xs_transaction(xs_front_store, fly, &f);
+	kfree(f.state_path);
+	kfree(f.there);
+	kfree(f.ops);
+	return err;
+}
