@@ -11,6 +11,7 @@
 #include "xs_client.h"
 #include "xs_debugfs.h"
 #include "xs_dev.h"
+#include "xs_frames.h"
 #include "xs_source.h"
 
 static struct dentry *dir;
@@ -49,6 +50,7 @@ void xs_debugfs_init(void)
 {
 	dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
 	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
+	debugfs_create_file("frames", 0600, dir, NULL, &xs_frames_fops);
 }
 
 /**

@@ -25,6 +25,7 @@
 #include <linux/sched.h>
 #include <xen/xen.h>
 #include "xs_client_impl.h"
+#include "xs_frames.h"
 #include "xs_source.h"
 
 #define client xs_the_client
@@ -300,6 +301,7 @@ int xs_client_start(void)
 	if (err)
 		return err;
 	xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
+	xs_frames_attach(&client.conn);
 	client.life = XS_MENDING;
 	xs_client_init_work();
 	INIT_WORK(&client.mend, on_mend);
