@@ -13,6 +13,7 @@
 #ifdef __KERNEL__
 
 #include <linux/types.h>
+#include <linux/kernel.h>	/* container_of() */
 #include <linux/string.h>
 #include <linux/errno.h>
 #include <linux/compiler.h>
