@@ -143,32 +143,46 @@ void xs_shadow_skipped(struct xs_shadow *sh, const void *bytes, u32 n)
 	update_hold(sh);
 }
 
+/* From the box into the ring, as far as the last look found room. */
+static void box_take(struct xs_shadow *sh)
+{
+	u32 at, n;
+
+	while (sh->rsp.n && sh->head != sh->tail) {
+		at = sh->tail & (XS_SHADOW_BOX - 1);
+		n = sh->head - sh->tail;
+		if (n > XS_SHADOW_BOX - at)
+			n = XS_SHADOW_BOX - at;
+		sh->tail += xs_ring_put(&sh->rsp, sh->box + at, n);
+	}
+}
+
 /**
  * xs_shadow_give() - move what is in the box to the kernel, as far as it has room
  * @sh: the shadow
+ *
+ * A kernel that reads signals only when it saw the ring full. So as long as something is left in the
+ * box, this looks once more after it has published.
  *
  * Return: XS_PUMP_KERNEL when it has to be woken; 0.
  */
 int xs_shadow_give(struct xs_shadow *sh)
 {
-	int room;
+	int room, flags = 0;
 
-	if (sh->broken || sh->head == sh->tail)
-		return 0;
-	room = xs_ring_look_room(&sh->rsp);
-	if (room < 0) {
-		sh->broken = room;
-		return 0;
-	}
-	while (sh->rsp.n && sh->head != sh->tail) {
-		u32 at = sh->tail & (XS_SHADOW_BOX - 1), n = sh->head - sh->tail;
-
-		if (n > XS_SHADOW_BOX - at)
-			n = XS_SHADOW_BOX - at;
-		sh->tail += xs_ring_put(&sh->rsp, sh->box + at, n);
+	while (!sh->broken && sh->head != sh->tail) {
+		virt_mb();	/* our index is out before its is read: partner of the reader's E */
+		room = xs_ring_look_room(&sh->rsp);
+		if (room < 0)
+			sh->broken = room;
+		if (room <= 0)
+			break;
+		box_take(sh);
+		if (xs_ring_publish_put(&sh->rsp))
+			flags = XS_PUMP_KERNEL;
 	}
 	update_hold(sh);
-	return xs_ring_publish_put(&sh->rsp) ? XS_PUMP_KERNEL : 0;
+	return flags;
 }
 
 /* The reply to a message of the kernel has come, or never will. */
@@ -237,13 +251,11 @@ static bool may_take(struct xs_shadow *sh)
 	return sh->taking;
 }
 
-/* Returns XS_PUMP_KERNEL when the kernel may wait for room, 0, or a negative errno. */
-static int take(struct xs_shadow *sh)
+/* Takes what the last look found, as far as there are places. */
+static int take_found(struct xs_shadow *sh)
 {
-	int unread = xs_ring_look_unread(&sh->req), step;
+	int step;
 
-	if (unread < 0)
-		return unread;
 	while (sh->req.n && may_take(sh)) {
 		step = xs_in_step(&sh->in, &sh->req);
 		while (step == XS_IN_HEADER) {
@@ -255,7 +267,29 @@ static int take(struct xs_shadow *sh)
 		if (step == XS_IN_MESSAGE)
 			queue(sh);
 	}
-	return xs_ring_publish_take(&sh->req) ? XS_PUMP_KERNEL : 0;
+	return 0;
+}
+
+/*
+ * Takes until a look finds nothing, or no place is left, which is after 16 messages at the latest. A
+ * kernel that puts more while it sees us behind does not signal, so the look after the last publish
+ * is needed.
+ *
+ * Returns XS_PUMP_KERNEL when the kernel may wait for room, 0, or a negative errno.
+ */
+static int take(struct xs_shadow *sh)
+{
+	int flags = 0, got = xs_ring_look_unread(&sh->req);
+
+	while (got > 0 && may_take(sh)) {
+		got = take_found(sh);
+		if (got < 0)
+			return got;
+		if (xs_ring_publish_take(&sh->req))
+			flags = XS_PUMP_KERNEL;
+		got = xs_ring_look_unread(&sh->req);
+	}
+	return got < 0 ? got : flags;
 }
 
 /**
