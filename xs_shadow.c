@@ -106,11 +106,21 @@ static void box_put(struct xs_shadow *sh, const void *bytes, u32 n)
 {
 	u32 at = sh->head & (XS_SHADOW_BOX - 1), first = XS_SHADOW_BOX - at;
 
+	if (sh->broken)		/* nobody will read it */
+		return;
 	if (first > n)
 		first = n;
 	memcpy(sh->box + at, bytes, first);
 	memcpy(sh->box, (const char *)bytes + first, n - first);
 	sh->head += n;
+}
+
+/* The kernel's words make no sense. What is in the box must not hold the store for ever. */
+static void stop_serving(struct xs_shadow *sh, int err)
+{
+	sh->broken = err;
+	sh->tail = sh->head;
+	update_hold(sh);
 }
 
 /**
@@ -174,7 +184,7 @@ int xs_shadow_give(struct xs_shadow *sh)
 		virt_mb();	/* our index is out before its is read: partner of the reader's E */
 		room = xs_ring_look_room(&sh->rsp);
 		if (room < 0)
-			sh->broken = room;
+			stop_serving(sh, room);
 		if (room <= 0)
 			break;
 		box_take(sh);
@@ -308,7 +318,7 @@ int xs_shadow_pump(struct xs_shadow *sh)
 	for (round = 0; round < PUMP_ROUNDS; round++) {
 		got = sh->broken ? 0 : take(sh);
 		if (got < 0)
-			sh->broken = got;
+			stop_serving(sh, got);
 		else
 			flags |= got;
 		got = xs_conn_pump(sh->conn);
