@@ -7,6 +7,9 @@
 /* The kernel, the store and their rings must not keep us in one call for ever. */
 #define PUMP_ROUNDS	8
 
+/* A reply's length, as long as there is none. */
+#define NO_REPLY	(~0u)
+
 /* What we say to the kernel for a request whose connection broke. */
 static const char lost[] = "EIO";
 
@@ -200,7 +203,7 @@ static void done(struct xs_req *req)
 {
 	struct xs_guest_req *g = container_of(req, struct xs_guest_req, req);
 	struct xs_shadow *sh = g->shadow;
-	bool replied = !req->result || req->result == -EPROTO;	/* of what type is not our affair */
+	bool replied = req->len <= XS_PAYLOAD_MAX;	/* as what, is not our affair */
 	struct xsd_sockmsg hdr = {
 		.type = replied ? req->type : XS_ERROR,
 		.req_id = g->id,
@@ -248,6 +251,7 @@ static void queue(struct xs_shadow *sh)
 	g->req.reply = g->reply;
 	g->req.cap = sizeof(g->reply);
 	g->req.raw = true;
+	g->req.len = NO_REPLY;
 	g->req.done = done;
 	g->req.who = XS_WHO_KERNEL;
 	xs_conn_queue(sh->conn, &g->req);
