@@ -177,12 +177,14 @@ static void box_take(struct xs_shadow *sh)
  * A kernel that reads signals only when it saw the ring full. So as long as something is left in the
  * box, this looks once more after it has published.
  *
- * Return: XS_PUMP_KERNEL when it has to be woken; 0.
+ * Return: XS_PUMP_KERNEL when it has to be woken, also for what the last xs_shadow_pump() gave before
+ * it failed; 0.
  */
 int xs_shadow_give(struct xs_shadow *sh)
 {
-	int room, flags = 0;
+	int room, flags = sh->wake ? XS_PUMP_KERNEL : 0;
 
+	sh->wake = false;
 	while (!sh->broken && sh->head != sh->tail) {
 		virt_mb();	/* our index is out before its is read: partner of the reader's E */
 		room = xs_ring_look_room(&sh->rsp);
@@ -310,8 +312,9 @@ static int take(struct xs_shadow *sh)
  * xs_shadow_pump() - xs_conn_pump() with the kernel's traffic in it
  * @sh: the shadow
  *
- * Return: XS_PUMP_* bits; a negative errno when the connection is broken, as xs_conn_pump(). What
- * the kernel breaks on its own page is in @sh->broken, and breaks nothing else.
+ * Return: XS_PUMP_* bits; a negative errno when the connection is broken, as xs_conn_pump(): then
+ * xs_conn_break() and xs_shadow_give() come next. What the kernel breaks on its own page is in
+ * @sh->broken, and breaks nothing else.
  */
 int xs_shadow_pump(struct xs_shadow *sh)
 {
@@ -328,8 +331,10 @@ int xs_shadow_pump(struct xs_shadow *sh)
 		got = xs_conn_pump(sh->conn);
 		held = sh->conn->hold;
 		flags |= xs_shadow_give(sh);
-		if (got < 0)
+		if (got < 0) {
+			sh->wake = flags & XS_PUMP_KERNEL;
 			return got;
+		}
 		flags |= got;
 		/* More can be moved when there is a place again that was missing. */
 		if (!(held && !sh->conn->hold) && !(sh->req.n && !sh->broken && may_take(sh)))
@@ -351,10 +356,11 @@ int xs_shadow_pump(struct xs_shadow *sh)
 bool xs_shadow_in_step(const struct xs_shadow *sh)
 {
 	struct xs_ring look = sh->req;
+	int unread = xs_ring_look_unread(&look);
 	struct xsd_sockmsg hdr;
 
-	if (xs_ring_look_unread(&look) <= 0)
-		return look.at == READ_ONCE(*look.peer);
+	if (unread <= 0)
+		return !unread;
 	return xs_ring_take(&look, &hdr, XS_HDR_SIZE) == XS_HDR_SIZE &&
 		hdr.type > 0 && hdr.type <= XS_TYPE_DIRECTORY_PART &&
 		hdr.len > 0 && hdr.len <= XS_PAYLOAD_MAX;

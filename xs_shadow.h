@@ -65,6 +65,7 @@ struct xs_shadow_stats {
  * @taking: where to
  * @stop: take no new message
  * @reset: the kernel has dropped all watches of this guest, ours too (RESET_WATCHES)
+ * @wake: the kernel is to be woken, which the pump that failed could not say
  * @broken: 0, or the errno with which the kernel's own words broke the service
  * @stats: counters
  * @head: bytes ever put into @box
@@ -80,6 +81,7 @@ struct xs_shadow {
 	struct xs_guest_req *taking;
 	bool stop;
 	bool reset;
+	bool wake;
 	int broken;
 	struct xs_shadow_stats stats;
 	u32 head, tail;
