@@ -449,6 +449,7 @@ static int on_header(struct xs_conn *conn)
 	struct xs_req *req;
 
 	conn->receiving = NULL;
+	conn->receiving_stray = false;
 	if (conn->seeking) {
 		conn->seeking = false;
 		conn->stats.dropped += conn->rsp.at - conn->seek_from - XS_HDR_SIZE;
@@ -461,6 +462,7 @@ static int on_header(struct xs_conn *conn)
 	if (!slot->busy || slot->id != hdr->req_id) {
 		if (!conn->stray)
 			return -EBADMSG;
+		conn->receiving_stray = true;
 		xs_in_into(&conn->in, conn->event_buf, sizeof(conn->event_buf));
 		return 0;
 	}
@@ -516,18 +518,17 @@ static void on_message(struct xs_conn *conn)
 {
 	struct xs_req *req = conn->receiving;
 	int result;
-	u32 id = conn->in.hdr.req_id, slot = id & (XS_CONN_SLOTS - 1);
 
 	conn->receiving = NULL;
 	if (conn->in.hdr.type == XS_WATCH_EVENT) {
 		on_event(conn);
 		return;
 	}
-	if (!conn->slots[slot].busy || conn->slots[slot].id != id) {
+	if (conn->receiving_stray) {	/* by now a slot may have its id */
 		conn->stray(conn, &conn->in.hdr, conn->event_buf);
 		return;
 	}
-	free_slot(conn, slot);
+	free_slot(conn, conn->in.hdr.req_id & (XS_CONN_SLOTS - 1));
 	if (!req) {
 		conn->stats.late++;
 		tell(conn, XS_SEEN_REPLY, NULL, &conn->in.hdr);

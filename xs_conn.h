@@ -136,6 +136,7 @@ struct xs_slot {
  * @page: the store page, for the words beside the rings
  * @in: the message that is being received
  * @receiving: whom its payload belongs to; NULL for events and what is dropped
+ * @receiving_stray: it is nobody's here
  * @event: called for each watch event with path and token, both NUL-terminated
  * @seen: called for each message, whose header is @hdr; NULL (after xs_conn_init()) for nobody.
  *	  @req is the request, or the one that is answered: its type, len and payload are there, its
@@ -166,6 +167,7 @@ struct xs_conn {
 	char *page;
 	struct xs_in in;
 	struct xs_req *receiving;
+	bool receiving_stray;
 	void (*event)(struct xs_conn *conn, const char *path, const char *token);
 	void (*seen)(struct xs_conn *conn, enum xs_seen what, const struct xs_req *req,
 		     const struct xsd_sockmsg *hdr);
