@@ -171,10 +171,13 @@ static void free_slot(struct xs_conn *conn, u32 slot)
 static bool unqueue(struct xs_conn *conn, struct xs_req *req)
 {
 	struct xs_req **at;
+	u32 before = 0;
 
-	for (at = &conn->queue; *at; at = &(*at)->next) {
+	for (at = &conn->queue; *at; at = &(*at)->next, before++) {
 		if (*at != req)
 			continue;
+		if (conn->paused && before < conn->allowed)
+			conn->allowed--;
 		*at = req->next;
 		if (!*at)
 			conn->tail = at;
@@ -409,8 +412,6 @@ static struct xs_out *next_out(struct xs_conn *conn)
 	}
 	conn->sending = conn->queue;
 	unqueue(conn, conn->sending);
-	if (conn->paused)
-		conn->allowed--;
 	return &conn->sending->out;
 }
 
