@@ -3,7 +3,8 @@
  * xs_attach.c - the store page and its event channel. See xs_attach.h.
  *
  * A guest is given one page and one channel for its whole life, and two clients on them tear each
- * other's messages. So the first question is whether the kernel's own xenbus is on them already.
+ * other's messages. So the first question is whether the kernel's own xenbus is on them already:
+ * where it is not they are ours alone ("own"), where it is we slide under it ("share", xs_share.c).
  *
  * Where they are: PV: in start_info. PVH, HVM, Arm: in the HVM parameters STORE_PFN and
  * STORE_EVTCHN (xen/include/public/hvm/params.h). A dom0less guest may be started before its page
@@ -112,26 +113,48 @@ static int find_pv(struct xs_attach *at)
 #endif
 
 /**
- * xs_attach_own() - take the store page for ourselves alone
- * @at: filled in
- * @deadline: when to give up waiting for a page that does not exist yet, in jiffies
+ * xs_attach_choose() - which way onto the store page?
+ * @asked: what the user wants
  *
- * Context: may sleep.
- *
- * Return: 0; -ENODEV when not on Xen, or when the guest was given no store; -EBUSY when the
- * kernel's own xenbus is on the page; -ETIMEDOUT or -EINTR while waiting for the page; -ENOMEM when
- * it cannot be mapped. Each is said in one line.
+ * Return: XS_WAY_OWN or XS_WAY_SHARE; -ENODEV when not on Xen, when the store runs in this very
+ * domain, and when there is no kernel's xenbus to share with; -EBUSY when the page is to be ours
+ * alone and the kernel's xenbus is on it. Each is said in one line.
  */
-int xs_attach_own(struct xs_attach *at, unsigned long deadline)
+int xs_attach_choose(enum xs_way asked)
 {
+	bool up = xen_store_domain_type != XS_KERNEL_XENBUS_DOWN;
+
 	if (!xen_domain()) {
 		pr_err("not a Xen guest\n");
 		return -ENODEV;
 	}
-	if (xen_store_domain_type != XS_KERNEL_XENBUS_DOWN) {
-		pr_err("the kernel's own xenbus is up: boot with initcall_blacklist=xenbus_init\n");
+	if (xen_initial_domain() || xen_store_domain_type == XS_KERNEL_XENBUS_LOCAL) {
+		pr_err("the store runs in this domain: xsfront is for guests\n");
+		return -ENODEV;
+	}
+	if (asked == XS_WAY_OWN && up) {
+		pr_err("attach=own: the kernel's own xenbus is up: boot with initcall_blacklist=xenbus_init\n");
 		return -EBUSY;
 	}
+	if (asked == XS_WAY_SHARE && !up) {
+		pr_err("attach=share: the kernel's own xenbus is down: there is nothing to share\n");
+		return -ENODEV;
+	}
+	return up ? XS_WAY_SHARE : XS_WAY_OWN;
+}
+
+/**
+ * xs_attach_own() - take the store page for ourselves alone
+ * @at: filled in
+ * @deadline: when to give up waiting for a page that does not exist yet, in jiffies
+ *
+ * Context: may sleep. xs_attach_choose() has said that it is free.
+ *
+ * Return: 0; -ENODEV when the guest was given no store; -ETIMEDOUT or -EINTR while waiting for the
+ * page; -ENOMEM when it cannot be mapped. Each is said in one line.
+ */
+int xs_attach_own(struct xs_attach *at, unsigned long deadline)
+{
 	memset(at, 0, sizeof(*at));
 	return xen_pv_domain() ? find_pv(at) : find_hvm(at, deadline);
 }

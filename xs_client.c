@@ -49,20 +49,34 @@ unsigned long xs_client_timeout(void)
 	return READ_ONCE(xs_timeout) * HZ;
 }
 
+/* The kernel's side of a share. Takes the flags that are for it out of them. */
+static int serve_kernel(int flags)
+{
+	if (flags & XS_PUMP_KERNEL)
+		xs_share_wake_kernel(client.attach.share);
+	if (client.shadow->reset) {
+		client.shadow->reset = false;
+		xs_life_watches_gone();
+	}
+	return flags & ~XS_PUMP_KERNEL;
+}
+
 /* Moves what can be moved. Called and returns with client.lock held; says what is left to do. */
 static int pump_locked(void)
 {
-	int flags;
+	struct xs_shadow *shadow = client.shadow;
+	int flags = 0;
 
 	lockdep_assert_held(&client.lock);
-	if (client.life != XS_LIVE && client.life != XS_PROBING)
-		return 0;
-	flags = xs_conn_pump(&client.conn);
+	if (client.life == XS_LIVE || client.life == XS_PROBING)
+		flags = shadow ? xs_shadow_pump(shadow) : xs_conn_pump(&client.conn);
 	if (flags < 0) {
 		xs_life_broken(flags);
-		return 0;
+		flags = 0;
 	}
-	if (waitqueue_active(&client.idle) && xs_conn_idle(&client.conn))
+	if (shadow)
+		flags = serve_kernel(flags | xs_shadow_give(shadow));
+	if (waitqueue_active(&client.idle) && xs_conn_quiet(&client.conn))
 		wake_up(&client.idle);
 	return flags;
 }
@@ -137,7 +151,7 @@ static void on_expire(struct work_struct *work)
 static int enqueue(struct xs_req *req)
 {
 	lockdep_assert_held(&client.lock);
-	if (client.life != XS_LIVE && client.life != XS_MENDING)
+	if (client.life != XS_LIVE && client.life != XS_MENDING && client.life != XS_ASIDE)
 		return -ENOTCONN;
 	if (req->out.hdr.tx_id && req->epoch != client.epoch)
 		return -EAGAIN;

@@ -11,6 +11,7 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 #include "include/xsfront.h"
+#include "xs_attach.h"
 #include "xs_conn.h"
 
 /**
@@ -46,8 +47,11 @@ struct xs_tx {
 
 int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx *ref);
 
-int xs_client_start(void);
+int xs_client_start(enum xs_way asked);
 void xs_client_stop(void);
+void xs_life_aside(void);
+void xs_life_back(bool new_store);
+bool xs_life_shares(void);
 
 int xs_client_submit(struct xs_req *req);
 int xs_client_queue(struct xs_req *req);

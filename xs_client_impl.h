@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * xs_client_impl.h - the client's state, for the two files that work on it: xs_client.c (requests)
- * and xs_life.c (start, stop, and what happens when the ring breaks).
+ * xs_client_impl.h - the client's state, for the files that work on it: xs_client.c (requests),
+ * xs_life.c (start, stop, suspension) and xs_mend.c (what happens when the ring breaks).
  */
 #ifndef XS_CLIENT_IMPL_H
 #define XS_CLIENT_IMPL_H
@@ -11,6 +11,7 @@
 #include <linux/workqueue.h>
 #include "xs_attach.h"
 #include "xs_client.h"
+#include "xs_share.h"
 
 /**
  * enum xs_life - how the connection is
@@ -19,6 +20,7 @@
  * @XS_MENDING: the ring broke, and we try to have it again; new requests wait in the queue
  * @XS_DEAD: it cannot be had; requests fail at once
  * @XS_PROBING: dead, and one request of our own asks whether it still is; all others fail at once
+ * @XS_ASIDE: the guest is being suspended; new requests wait in the queue
  */
 enum xs_life {
 	XS_DOWN,
@@ -26,6 +28,7 @@ enum xs_life {
 	XS_MENDING,
 	XS_DEAD,
 	XS_PROBING,
+	XS_ASIDE,
 };
 
 /**
@@ -33,6 +36,8 @@ enum xs_life {
  * @lock: guards @conn, all requests that are on it, @life and @epoch
  * @attach: the page and the channel; constant while there is one
  * @conn: the connection
+ * @way: how we got onto the page; constant from the start to the stop
+ * @shadow: what the kernel's xenbus works on, while we are under it; NULL else
  * @life: see enum xs_life
  * @epoch: counts connections; a transaction does not outlive its own
  * @pump_again: goes on where a handler stopped, see XS_PUMP_AGAIN
@@ -41,11 +46,14 @@ enum xs_life {
  * @signalled: woken at each signal while the ring is not live
  * @mend: has the ring again, or finds that it is dead
  * @revive: looks now and then whether a dead ring has come back
+ * @renew: sets all watches again, which the kernel has dropped with its own
  */
 struct xs_client {
 	spinlock_t lock;
 	struct xs_attach attach;
 	struct xs_conn conn;
+	enum xs_way way;
+	struct xs_shadow *shadow;
 	enum xs_life life;
 	u32 epoch;
 	struct work_struct pump_again;
@@ -54,6 +62,7 @@ struct xs_client {
 	wait_queue_head_t signalled;
 	struct work_struct mend;
 	struct delayed_work revive;
+	struct work_struct renew;
 };
 
 extern struct xs_client xs_the_client;
@@ -64,7 +73,13 @@ void xs_client_init_work(void);
 void xs_client_stop_work(void);
 bool xs_client_idle(void);
 
-/* xs_life.c, called under client.lock when the pump has found the ring broken */
+/* xs_mend.c; the first two are called under client.lock */
 void xs_life_broken(int err);
+void xs_life_watches_gone(void);
+int xs_mend_seek(enum xs_life meanwhile);
+int xs_mend_reconnect(void);
+const char *xs_mend_why(int err);
+void xs_mend_init_work(void);
+void xs_mend_stop_work(void);
 
 #endif /* XS_CLIENT_IMPL_H */

@@ -10,7 +10,9 @@
 #include <linux/version.h>
 #include <linux/device.h>
 #include <linux/mm.h>
+#include <linux/sched.h>
 #include <xen/grant_table.h>
+#include <xen/interface/io/xs_wire.h>
 
 /*
  * drivers/xen/xenbus: how the kernel's own xenbus reached the store. 0 (XS_UNKNOWN there) means
@@ -18,6 +20,21 @@
  */
 extern int xen_store_domain_type;
 #define XS_KERNEL_XENBUS_DOWN	0
+#define XS_KERNEL_XENBUS_LOCAL	3	/* the store runs in this very domain */
+
+/* What it works on; ours to change while it sleeps (xs_share.c). */
+extern struct xenstore_domain_interface *xen_store_interface;
+extern int xen_store_evtchn;
+
+/* Does a thread sleep so that only a wake-up can make it run? All other processors are stopped. */
+static inline bool xs_task_sleeps(struct task_struct *task)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 14, 0)
+	return READ_ONCE(task->__state) == TASK_INTERRUPTIBLE && !READ_ONCE(task->on_rq);
+#else
+	return READ_ONCE(task->state) == TASK_INTERRUPTIBLE && !READ_ONCE(task->on_rq);
+#endif
+}
 
 static inline struct class *xs_class_create(const char *name)
 {

@@ -22,11 +22,21 @@ void xs_conn_init(struct xs_conn *conn, struct xenstore_domain_interface *page, 
 		  void (*event)(struct xs_conn *, const char *path, const char *token))
 {
 	memset(conn, 0, sizeof(*conn));
-	conn->page = (char *)page;
 	conn->event = event;
 	conn->generation = seed;
 	conn->tail = &conn->queue;
 	conn->orphan.done = XS_HDR_SIZE;	/* nothing left of it */
+	xs_conn_attach(conn, page);
+}
+
+/**
+ * xs_conn_attach() - go on with a store page, which may lie elsewhere than before
+ * @conn: the connection, with nothing in flight
+ * @page: the store page, mapped
+ */
+void xs_conn_attach(struct xs_conn *conn, struct xenstore_domain_interface *page)
+{
+	conn->page = (char *)page;
 	xs_ring_attach(&conn->req, page->req, &page->req_prod, &page->req_cons);
 	xs_ring_attach(&conn->rsp, page->rsp, &page->rsp_cons, &page->rsp_prod);
 	xs_in_init(&conn->in);
@@ -232,20 +242,18 @@ static void fail_queue(struct xs_conn *conn, int err, bool all)
 }
 
 /**
- * xs_conn_break() - the stream is lost: end what is in flight
+ * xs_conn_forget() - end what is in flight, and know nothing of its replies any more
  * @conn: the connection
  * @err: the result they get, a negative errno
  *
- * Requests that wait for a slot go on waiting, for xs_conn_restart(); but those of a transaction
- * end too, since no transaction outlives its connection. Until then the rings are not touched.
+ * For when the stream goes to somebody else, who ignores them. A message that is half sent is still
+ * sent to its end.
  */
-void xs_conn_break(struct xs_conn *conn, int err)
+void xs_conn_forget(struct xs_conn *conn, int err)
 {
 	struct xs_req *req;
 	u32 i;
 
-	if (!conn->broken)
-		conn->broken = err;
 	for (i = 0; i < XS_CONN_SLOTS; i++) {
 		req = conn->slots[i].req;
 		if (req)
@@ -255,6 +263,31 @@ void xs_conn_break(struct xs_conn *conn, int err)
 		if (req)
 			finish(req, err);
 	}
+}
+
+/**
+ * xs_conn_end_transactions() - end what waits in the queue and belongs to a transaction
+ * @conn: the connection
+ * @err: the result it gets, a negative errno
+ */
+void xs_conn_end_transactions(struct xs_conn *conn, int err)
+{
+	fail_queue(conn, err, false);
+}
+
+/**
+ * xs_conn_break() - the stream is lost: end what is in flight
+ * @conn: the connection
+ * @err: the result they get, a negative errno
+ *
+ * Requests that wait for a slot go on waiting, for xs_conn_restart(); but those of a transaction
+ * end too, since no transaction outlives its connection. Until then the rings are not touched.
+ */
+void xs_conn_break(struct xs_conn *conn, int err)
+{
+	if (!conn->broken)
+		conn->broken = err;
+	xs_conn_forget(conn, err);
 	fail_queue(conn, err, false);
 }
 

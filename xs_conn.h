@@ -197,11 +197,14 @@ struct xs_conn {
 
 void xs_conn_init(struct xs_conn *conn, struct xenstore_domain_interface *page, u32 seed,
 		  void (*event)(struct xs_conn *, const char *path, const char *token));
+void xs_conn_attach(struct xs_conn *conn, struct xenstore_domain_interface *page);
 void xs_conn_seek(struct xs_conn *conn, struct xs_req *req);
 void xs_conn_queue(struct xs_conn *conn, struct xs_req *req);
 bool xs_conn_abandon(struct xs_conn *conn, struct xs_req *req);
 int xs_conn_pump(struct xs_conn *conn);
 void xs_conn_break(struct xs_conn *conn, int err);
+void xs_conn_forget(struct xs_conn *conn, int err);
+void xs_conn_end_transactions(struct xs_conn *conn, int err);
 void xs_conn_fail(struct xs_conn *conn, int err);
 bool xs_conn_sane(struct xs_conn *conn);
 void xs_conn_restart(struct xs_conn *conn, bool fresh);

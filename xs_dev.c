@@ -889,7 +889,6 @@ static const struct file_operations xs_dev_fops = {
 
 static struct miscdevice xs_dev = {
 	.minor = MISC_DYNAMIC_MINOR,
-	.name = "xen/xenbus",
 	.fops = &xs_dev_fops,
 	.mode = 0600,
 };
@@ -918,7 +917,8 @@ unsigned int xs_dev_files(void)
  * xs_dev_init() - make the device node
  *
  * /dev/xen/xenbus, where libxenstore finds it by itself: on own attach the name is free, since the
- * kernel's node and its xenbus are made by initcalls of the same name.
+ * kernel's node and its xenbus are made by initcalls of the same name. In a share the name is the
+ * kernel's, and ours is /dev/xen/xsfront.
  *
  * Return: 0 or a negative errno.
  */
@@ -930,6 +930,7 @@ int xs_dev_init(void)
 	queue = alloc_workqueue("xsfront_dev", WQ_UNBOUND, 0);
 	if (!queue)
 		return -ENOMEM;
+	xs_dev.name = xs_life_shares() ? "xen/xsfront" : "xen/xenbus";
 	err = misc_register(&xs_dev);
 	if (err) {
 		pr_err("cannot make /dev/%s: error %d\n", xs_dev.name, err);

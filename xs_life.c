@@ -1,24 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xs_life.c - how the connection to the store begins, ends, breaks and is mended.
+ * xs_life.c - how the connection to the store begins and ends, and steps aside while the guest is
+ * suspended.
  *
- *   DOWN ──start──▶ LIVE ──broken──▶ MENDING ──▶ LIVE
- *                    ▲                  │ neither way works
- *                    └── came back ─── DEAD      (requests fail at once, with ENOTCONN)
+ *   DOWN ──start──▶ LIVE ──stop──▶ DOWN
+ *                   │  ▲
+ *             aside ▼  │ back          (share only)
+ *                   ASIDE
  *
- * What breaks a ring: an index that cannot be, an error that the server shows, a length over 4096,
- * a reply that nobody asked for. What is in flight then ends with ECONNRESET, transactions are over
- * (they say EAGAIN), and everything else waits for the mending, which has two ways:
- *   reconnect   where the server offers it: it makes the rings new (docs/misc/xenstore-ring.txt).
- *   seek        where it does not, but the page looks sane: the response stream is searched for the
- *               reply to a RESET_WATCHES of ours, as after an unclean predecessor (xs_in_seek()).
- * After either all watches are set again, in one burst, and everyone who watches is told to look at
- * everything again. A server that does neither leaves the ring dead; it is looked at now and then,
- * and at each of its signals, and taken back when it is well.
+ * What happens between when the ring breaks is in xs_mend.c.
+ *
+ * Own: the page and the channel are taken, and at the end the channel is left open for the next.
+ * Share: we slide under the kernel's xenbus (xs_share.c), find the start of the response stream with
+ * a first request of ours, and at the end wait until all is answered before the kernel has its page
+ * back.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
-#include <linux/completion.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/random.h>
@@ -29,8 +27,6 @@
 #include "xs_source.h"
 
 #define client xs_the_client
-
-#define REVIVE_SECONDS	5	/* between looks at a dead ring */
 
 /**
  * xs_life_name() - how the connection is, for people
@@ -45,197 +41,23 @@ const char *xs_life_name(void)
 		[XS_MENDING] = "mending",
 		[XS_DEAD] = "dead",
 		[XS_PROBING] = "dead",
+		[XS_ASIDE] = "aside",
 	};
 
 	return name[READ_ONCE(client.life)];
 }
 
-static const char *why(int err)
-{
-	switch (err) {
-	case -EIO:
-		return "its indices cannot be";
-	case -ECOMM:
-		return "the store shows an error in the page";
-	case -EPROTO:
-		return "a message is longer than 4096 bytes";
-	case -EBADMSG:
-		return "a reply came that nobody asked for";
-	}
-	return "for a reason that has no name";
-}
-
-/* ---- mending ---------------------------------------------------------------------------- */
-
 /**
- * xs_life_broken() - the pump has found the ring broken
- * @err: what xs_conn_pump() returned
+ * xs_life_shares() - is the kernel's own xenbus beside us?
  *
- * Context: any; client.lock is held.
+ * Return: true on share attach, also while the guest is suspended.
  */
-void xs_life_broken(int err)
+bool xs_life_shares(void)
 {
-	lockdep_assert_held(&client.lock);
-	if (client.life == XS_PROBING) {	/* it is as dead as it was */
-		client.life = XS_DEAD;
-		xs_conn_break(&client.conn, -ENOTCONN);
-		return;
-	}
-	pr_err("the store's ring is broken: %s; trying to mend it\n", why(err));
-	client.life = XS_MENDING;
-	WRITE_ONCE(client.epoch, (client.epoch + 1) & INT_MAX);
-	xs_conn_break(&client.conn, -ECONNRESET);
-	wake_up_all(&client.idle);
-	schedule_work(&client.mend);
+	return client.way == XS_WAY_SHARE;
 }
 
-static bool life_is(enum xs_life life)
-{
-	return READ_ONCE(client.life) == life;
-}
-
-static bool reconnected(void)
-{
-	return xs_conn_reconnected(&client.conn) || life_is(XS_DOWN);
-}
-
-/* Nobody else touches the page while the life is MENDING or DEAD. */
-static int reconnect(void)
-{
-	int err = 0;
-
-	xs_conn_ask_reconnect(&client.conn);
-	xs_attach_signal(&client.attach);
-	if (!wait_event_timeout(client.signalled, reconnected(), xs_client_timeout()))
-		return -ETIMEDOUT;
-	spin_lock_irq(&client.lock);
-	if (client.life == XS_DOWN) {
-		err = -ENOTCONN;
-	} else {
-		xs_conn_restart(&client.conn, true);
-		client.life = XS_LIVE;
-	}
-	spin_unlock_irq(&client.lock);
-	return err;
-}
-
-/* Changes the life, and says so, unless it is another one than the caller thinks. */
-static bool set_life(enum xs_life from, enum xs_life to)
-{
-	bool as_thought;
-
-	spin_lock_irq(&client.lock);
-	as_thought = client.life == from;
-	if (as_thought)
-		client.life = to;
-	spin_unlock_irq(&client.lock);
-	return as_thought;
-}
-
-/* RESET_WATCHES by itself: the first request of a stream whose start is not known. */
-struct probe {
-	struct xs_req req;
-	struct completion done;
-	char ok[XS_ERROR_MAX];
-};
-
-static void probe_done(struct xs_req *req)
-{
-	complete(&container_of(req, struct probe, req)->done);
-}
-
-/*
- * Sends a RESET_WATCHES ahead of all that waits, and waits for its reply. Nothing else goes out
- * meanwhile (xs_conn_seek()). The predecessor's watches, or our own old ones, are gone after it.
- * @meanwhile is the life until then: LIVE lets others queue behind it, PROBING refuses them.
- */
-static int seek(enum xs_life meanwhile)
-{
-	const struct xs_vec empty = { "", 1 };
-	struct probe probe = { .req = { .done = probe_done } };
-	int err = 0;
-
-	init_completion(&probe.done);
-	probe.req.reply = probe.ok;
-	probe.req.cap = sizeof(probe.ok);
-	xs_out_init(&probe.req.out, XS_TYPE_RESET_WATCHES, 0, &empty, 1);
-	spin_lock_irq(&client.lock);
-	if (client.life != XS_DOWN && xs_conn_sane(&client.conn)) {
-		xs_conn_restart(&client.conn, false);
-		xs_conn_seek(&client.conn, &probe.req);
-		client.life = meanwhile;
-	} else {
-		err = -EIO;
-	}
-	spin_unlock_irq(&client.lock);
-	if (err)
-		return err;
-	xs_client_pump();
-	err = xs_client_wait(&probe.req, &probe.done, NULL);
-	if (err == -ENOSYS) {
-		pr_notice("the store cannot drop old watches; their events will be ignored\n");
-		err = 0;
-	}
-	/* The ring may have broken again behind the reply. */
-	if (!err && !set_life(meanwhile, XS_LIVE))
-		err = -ECONNRESET;
-	return err;
-}
-
-/* The ring cannot be had, now. It is looked at again in a while. */
-static void be_dead(void)
-{
-	spin_lock_irq(&client.lock);
-	if (client.life != XS_DOWN)
-		client.life = XS_DEAD;
-	xs_conn_fail(&client.conn, -ENOTCONN);
-	wake_up_all(&client.idle);
-	spin_unlock_irq(&client.lock);
-	schedule_delayed_work(&client.revive, REVIVE_SECONDS * HZ);
-}
-
-static void be_live_again(const char *how)
-{
-	pr_notice("the store's ring is live again: %s; all watches are set anew\n", how);
-	xs_source_renew();
-	xs_client_kick();
-}
-
-/* The way that the server offers. Returns 0 or a negative errno. */
-static int try_again(enum xs_life meanwhile)
-{
-	if (xs_conn_features(&client.conn) & XS_FEATURE_RECONNECT)
-		return reconnect();
-	return seek(meanwhile);
-}
-
-static void on_mend(struct work_struct *work)
-{
-	int err;
-
-	if (!life_is(XS_MENDING))
-		return;
-	err = try_again(XS_LIVE);
-	if (!err) {
-		be_live_again("mended");
-		return;
-	}
-	be_dead();	/* also when it broke again at once: not in a loop at the peer's speed */
-	pr_err("the store's ring is dead: error %d; requests fail until it comes back\n", err);
-}
-
-/* A dead ring: is it well again? Silent while it is not. */
-static void on_revive(struct work_struct *work)
-{
-	if (!life_is(XS_DEAD))
-		return;
-	if (try_again(XS_PROBING))
-		be_dead();
-	else
-		be_live_again("it has come back by itself");
-}
-
-/* ---- start and stop --------------------------------------------------------------------- */
+/* ---- what comes from the store ---------------------------------------------------------- */
 
 static irqreturn_t on_signal(int irq, void *dev)
 {
@@ -248,23 +70,42 @@ static irqreturn_t on_signal(int irq, void *dev)
 	return IRQ_HANDLED;
 }
 
+static irqreturn_t on_kernel_signal(int irq, void *dev)
+{
+	xs_client_pump();
+	return IRQ_HANDLED;
+}
+
 static void on_event(struct xs_conn *conn, const char *path, const char *token)
 {
-	xs_source_dispatch(path, token);
+	if (!xs_source_dispatch(path, token) && client.shadow)
+		xs_shadow_pass(client.shadow, &conn->in.hdr, conn->event_buf);
 }
+
+static void on_stray(struct xs_conn *conn, const struct xsd_sockmsg *hdr, const void *payload)
+{
+	xs_shadow_pass(client.shadow, hdr, payload);
+}
+
+static void on_skipped(struct xs_conn *conn, const void *bytes, u32 n)
+{
+	xs_shadow_skipped(client.shadow, bytes, n);
+}
+
+/* ---- own -------------------------------------------------------------------------------- */
 
 /* The first words with the store. A predecessor may have left bytes unread, and watches. */
 static int first_words(void)
 {
-	int err = seek(XS_LIVE);
+	int err = xs_mend_seek(XS_LIVE);
 
 	if (err == -EIO && (xs_conn_features(&client.conn) & XS_FEATURE_RECONNECT)) {
 		pr_notice("the store's ring is broken; asking the server for a new one\n");
-		err = reconnect();
+		err = xs_mend_reconnect();
 	}
 	if (err == -EIO)
 		pr_err("the store's ring is broken: %s; a predecessor may have left it so\n",
-		       why(err));
+		       xs_mend_why(err));
 	else if (err)
 		pr_err("the store does not answer: error %d\n", err);
 	else if (client.conn.stats.dropped)
@@ -273,28 +114,19 @@ static int first_words(void)
 	return err;
 }
 
-static void stop_listening(void)
+static void own_end(void)
 {
 	xs_attach_deafen(&client.attach, &client);
 	spin_lock_irq(&client.lock);
 	client.life = XS_DOWN;
 	xs_conn_fail(&client.conn, -ENOTCONN);	/* what is owed will not be paid any more */
 	spin_unlock_irq(&client.lock);
-	wake_up_all(&client.signalled);
-	cancel_work_sync(&client.mend);
-	cancel_delayed_work_sync(&client.revive);
+	xs_mend_stop_work();
 	xs_client_stop_work();
+	xs_attach_release(&client.attach);
 }
 
-/**
- * xs_client_start() - be the store's client of this guest
- *
- * Context: may sleep.
- *
- * Return: 0; what xs_attach_own() and xs_attach_listen() return; what a request can return when the
- * store does not answer the first one.
- */
-int xs_client_start(void)
+static int own_begin(void)
 {
 	int err = xs_attach_own(&client.attach, jiffies + xs_client_timeout());
 
@@ -303,25 +135,261 @@ int xs_client_start(void)
 	xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
 	xs_frames_attach(&client.conn);
 	client.life = XS_MENDING;
-	xs_client_init_work();
-	INIT_WORK(&client.mend, on_mend);
-	INIT_DELAYED_WORK(&client.revive, on_revive);
 	err = xs_attach_listen(&client.attach, on_signal, &client);
-	if (err)
-		goto err_listen;
+	if (err) {
+		client.life = XS_DOWN;
+		xs_attach_release(&client.attach);
+		return err;
+	}
 	err = first_words();
-	if (err)
-		goto err_words;
+	if (err) {
+		own_end();
+		return err;
+	}
 	pr_info("attach own: store page of a %s guest, event channel %u\n",
 		xen_pv_domain() ? "PV" : "PVH or HVM", client.attach.port);
 	return 0;
+}
 
-err_words:
-	stop_listening();
-err_listen:
-	client.life = XS_DOWN;
-	xs_attach_release(&client.attach);
+/* ---- share ------------------------------------------------------------------------------ */
+
+/*
+ * Called with all other processors stopped, by xs_share_leave(). On a ring that is not live nothing
+ * is under way; but what the kernel was told of that it has to read.
+ */
+static bool may_leave(void)
+{
+	if (client.life != XS_LIVE)
+		return xs_shadow_given(client.shadow);
+	return xs_conn_quiet(&client.conn) && xs_shadow_quiet(client.shadow);
+}
+
+static void left(void)
+{
+	client.shadow = NULL;
+	client.life = XS_ASIDE;
+}
+
+static const struct xs_share_user share_user = {
+	.on_store = on_signal,
+	.on_kernel = on_kernel_signal,
+	.may_leave = may_leave,
+	.left = left,
+};
+
+static bool conn_is_quiet(void)
+{
+	unsigned long irq;
+	bool quiet;
+
+	spin_lock_irqsave(&client.lock, irq);
+	quiet = client.life != XS_LIVE || xs_conn_quiet(&client.conn);
+	spin_unlock_irqrestore(&client.lock, irq);
+	return quiet;
+}
+
+/* From here on only what has begun goes on, the kernel's and ours. */
+static void stop_new_messages(void)
+{
+	spin_lock_irq(&client.lock);
+	client.shadow->stop = true;
+	xs_conn_pause(&client.conn);
+	spin_unlock_irq(&client.lock);
+	xs_client_pump();
+}
+
+/* Their replies, should they come, go to the kernel, which ignores them. */
+static void forget_what_is_owed(void)
+{
+	spin_lock_irq(&client.lock);
+	xs_conn_forget(&client.conn, -ETIMEDOUT);
+	spin_unlock_irq(&client.lock);
+	xs_client_pump();
+}
+
+/*
+ * Gives the store's page back to the kernel. A message of which the store has taken a part has to
+ * be sent to its end first, or the stream would be torn for the kernel: that is waited for, as long
+ * as it takes.
+ */
+static void share_leave(void)
+{
+	flush_work(&client.mend);
+	stop_new_messages();
+	if (!wait_event_timeout(client.idle, conn_is_quiet(), xs_client_timeout())) {
+		forget_what_is_owed();
+		pr_warn("left with replies owed by the store\n");
+	}
+	while (xs_share_leave(client.attach.share, jiffies + xs_client_timeout())) {
+		pr_warn("waiting for the store to read a message to its end\n");
+		forget_what_is_owed();
+	}
+}
+
+/*
+ * The store has not answered the first request, so the start of the stream is not known, and nothing
+ * of it was read but what went to the kernel. Of the kernel's requests none was taken.
+ */
+static void share_give_up(void)
+{
+	spin_lock_irq(&client.lock);
+	client.life = XS_MENDING;
+	xs_conn_give_up_seek(&client.conn);
+	xs_conn_forget(&client.conn, -ETIMEDOUT);
+	spin_unlock_irq(&client.lock);
+	xs_client_pump();
+	while (xs_share_leave(client.attach.share, jiffies + xs_client_timeout()))
+		pr_warn("waiting for the kernel to read its messages\n");
+}
+
+/* The streams are in step: the kernel's requests may flow. */
+static void share_open(void)
+{
+	spin_lock_irq(&client.lock);
+	client.conn.skipped = NULL;
+	client.shadow->stop = false;
+	spin_unlock_irq(&client.lock);
+	xs_client_pump();
+}
+
+/* Under the kernel's xenbus, from finding it to our first reply. */
+static int share_enter(void)
+{
+	int err = xs_share_enter(client.attach.share, jiffies + xs_client_timeout());
+
+	if (err)
+		return err;
+	err = xs_mend_seek(XS_LIVE);
+	if (err) {
+		pr_err("the store does not answer: error %d\n", err);
+		share_give_up();
+	} else {
+		share_open();
+	}
 	return err;
+}
+
+static int share_begin(bool first)
+{
+	int err = xs_share_find(&client.attach, &client.conn, &share_user);
+
+	if (err)
+		return err;
+	spin_lock_irq(&client.lock);
+	if (first)
+		xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
+	else
+		xs_conn_attach(&client.conn, client.attach.page);
+	client.conn.stray = on_stray;
+	client.conn.skipped = on_skipped;
+	client.shadow = xs_share_shadow(client.attach.share);
+	client.life = XS_MENDING;
+	spin_unlock_irq(&client.lock);
+	err = share_enter();
+	if (err) {
+		spin_lock_irq(&client.lock);
+		left();
+		spin_unlock_irq(&client.lock);
+		xs_share_free(client.attach.share);
+	}
+	return err;
+}
+
+static int share_start(void)
+{
+	int err;
+
+	xs_source_begin(get_random_u32());
+	err = share_begin(true);
+	if (err) {
+		client.life = XS_DOWN;
+		return err;
+	}
+	pr_info("attach share: under the kernel's own xenbus of a %s guest, event channel %u\n",
+		xen_pv_domain() ? "PV" : "PVH or HVM", client.attach.port);
+	return 0;
+}
+
+static void share_stop(void)
+{
+	if (client.attach.share) {
+		share_leave();
+		xs_share_free(client.attach.share);
+	}
+	spin_lock_irq(&client.lock);
+	client.life = XS_DOWN;
+	xs_conn_fail(&client.conn, -ENOTCONN);
+	spin_unlock_irq(&client.lock);
+	xs_mend_stop_work();
+	xs_client_stop_work();
+}
+
+/**
+ * xs_life_aside() - the guest is about to be suspended: let the kernel do that by itself
+ *
+ * Share only. Requests wait from here on. Context: may sleep.
+ */
+void xs_life_aside(void)
+{
+	if (!client.attach.share)
+		return;		/* it could not be had back after the last time */
+	share_leave();
+	xs_mend_stop_work();
+	xs_share_free(client.attach.share);
+}
+
+/**
+ * xs_life_back() - the mirror of xs_life_aside(): the guest runs again
+ * @new_store: it was restored, maybe elsewhere: the store knows nothing of us
+ *
+ * Context: may sleep.
+ */
+void xs_life_back(bool new_store)
+{
+	int err;
+
+	if (new_store) {
+		spin_lock_irq(&client.lock);
+		WRITE_ONCE(client.epoch, (client.epoch + 1) & INT_MAX);
+		xs_conn_end_transactions(&client.conn, -ECONNRESET);
+		spin_unlock_irq(&client.lock);
+	}
+	err = share_begin(false);
+	if (err) {
+		pr_err("cannot share again after the suspension: error %d; requests fail\n", err);
+		spin_lock_irq(&client.lock);
+		client.life = XS_DEAD;
+		xs_conn_fail(&client.conn, -ENOTCONN);
+		spin_unlock_irq(&client.lock);
+		return;
+	}
+	if (new_store)
+		xs_source_renew();
+	xs_client_kick();
+	pr_info("attach share: back after the suspension, event channel %u\n", client.attach.port);
+}
+
+/* ---- start and stop --------------------------------------------------------------------- */
+
+/**
+ * xs_client_start() - be a client of this guest's store
+ * @asked: which way to attach
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; what xs_attach_choose(), xs_attach_own(), xs_attach_listen(), xs_share_find() and
+ * xs_share_enter() return; what a request can return when the store does not answer the first one.
+ */
+int xs_client_start(enum xs_way asked)
+{
+	int way = xs_attach_choose(asked);
+
+	if (way < 0)
+		return way;
+	client.way = way;
+	xs_client_init_work();
+	xs_mend_init_work();
+	return way == XS_WAY_SHARE ? share_start() : own_begin();
 }
 
 /**
@@ -332,8 +400,11 @@ err_listen:
  */
 void xs_client_stop(void)
 {
+	if (client.way == XS_WAY_SHARE) {
+		share_stop();
+		return;
+	}
 	if (!wait_event_timeout(client.idle, xs_client_idle(), xs_client_timeout()))
 		pr_warn("unloaded with replies owed by the store\n");
-	stop_listening();
-	xs_attach_release(&client.attach);
+	own_end();
 }

@@ -6,9 +6,9 @@
  *       ↓        ↓       ↓
  *   xs_api  xs_client  xs_watch      requests, transactions, deadlines; watches
  *       ↓
- *   xs_attach                        the page, the event channel
+ *   xs_attach  xs_share              the page, the event channel: alone, or under the kernel's xenbus
  *       ↓
- *   xs_conn  xs_msg  xs_ring  xenbus_state      PURE: bytes, frames, replies, the handshake table
+ *   xs_shadow  xs_conn  xs_msg  xs_ring  xenbus_state      PURE: bytes, frames, replies, the handshake table
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -49,24 +49,73 @@ module_param_cb(timeout, &timeout_ops, &xs_timeout, 0644);
 __MODULE_PARM_TYPE(timeout, "uint");
 MODULE_PARM_DESC(timeout, "deadline of calls to the store, in seconds, 1 to 3600 (default 30)");
 
+static enum xs_way asked_way = XS_WAY_AUTO;
+
+static const char *const way_names[] = {
+	[XS_WAY_AUTO] = "auto",
+	[XS_WAY_OWN] = "own",
+	[XS_WAY_SHARE] = "share",
+};
+
+static int set_attach(const char *text, const struct kernel_param *param)
+{
+	int way = sysfs_match_string(way_names, text);
+
+	if (way < 0) {
+		pr_err("attach: '%.*s' is none of auto, own, share\n",
+		       (int)strcspn(text, "\n"), text);
+		return -EINVAL;
+	}
+	asked_way = way;
+	return 0;
+}
+
+static int get_attach(char *buf, const struct kernel_param *param)
+{
+	return sysfs_emit(buf, "%s\n", way_names[asked_way]);
+}
+
+static const struct kernel_param_ops attach_ops = {
+	.set = set_attach,
+	.get = get_attach,
+};
+module_param_cb(attach, &attach_ops, NULL, 0444);
+__MODULE_PARM_TYPE(attach, "charp");
+MODULE_PARM_DESC(attach, "own: alone on the store page; share: under the kernel's own xenbus; auto: own where that is down, share where it is up (default auto)");
+
+static int get_attached(char *buf, const struct kernel_param *param)
+{
+	return sysfs_emit(buf, "%s\n", xs_life_shares() ?
+			  "share: the kernel's own xenbus is up" :
+			  "own: the kernel's own xenbus is down");
+}
+
+static int read_only(const char *text, const struct kernel_param *param)
+{
+	pr_err("%s: read only\n", param->name);
+	return -EPERM;
+}
+
+static const struct kernel_param_ops attached_ops = {
+	.set = read_only,
+	.get = get_attached,
+};
+module_param_cb(attached, &attached_ops, NULL, 0444);
+__MODULE_PARM_TYPE(attached, "charp");
+MODULE_PARM_DESC(attached, "the way that was taken, and why (read only)");
+
 static int get_state(char *buf, const struct kernel_param *param)
 {
 	return sysfs_emit(buf, "%s\n", xs_life_name());
 }
 
-static int set_state(const char *text, const struct kernel_param *param)
-{
-	pr_err("state: read only\n");
-	return -EPERM;
-}
-
 static const struct kernel_param_ops state_ops = {
-	.set = set_state,
+	.set = read_only,
 	.get = get_state,
 };
 module_param_cb(state, &state_ops, NULL, 0444);
 __MODULE_PARM_TYPE(state, "charp");
-MODULE_PARM_DESC(state, "the connection to the store: down, live, mending or dead (read only)");
+MODULE_PARM_DESC(state, "the connection to the store: down, live, mending, dead, or aside while the guest is suspended (read only)");
 
 static int __init xsfront_init(void)
 {
@@ -74,7 +123,7 @@ static int __init xsfront_init(void)
 
 	if (err)
 		return err;
-	err = xs_client_start();
+	err = xs_client_start(asked_way);
 	if (err)
 		goto err_client;
 	xs_debugfs_init();
@@ -109,7 +158,8 @@ static void __exit xsfront_exit(void)
 	xs_debugfs_exit();
 	xs_client_stop();
 	xs_watch_exit();
-	pr_info("unloaded; the store's event channel stays open\n");
+	pr_info("unloaded; %s\n", xs_life_shares() ? "the store is the kernel's alone again" :
+		"the store's event channel stays open");
 }
 
 module_init(xsfront_init);

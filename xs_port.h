@@ -12,6 +12,7 @@
 
 #ifdef __KERNEL__
 
+#include <linux/kernel.h>
 #include <linux/types.h>
 #include <linux/kernel.h>	/* container_of() */
 #include <linux/string.h>

@@ -72,7 +72,8 @@ void xs_shadow_init(struct xs_shadow *sh, struct xenstore_domain_interface *page
  * xs_shadow_begin() - the kernel is about to use the shadow page
  * @sh: the shadow
  *
- * Both rings are empty, and stand where the store's do.
+ * Both rings are empty, and stand where the store's do. Nothing is taken from the kernel before the
+ * caller clears @sh->stop.
  */
 void xs_shadow_begin(struct xs_shadow *sh)
 {
@@ -85,7 +86,7 @@ void xs_shadow_begin(struct xs_shadow *sh)
 	WRITE_ONCE(page->rsp_cons, rsp);
 	WRITE_ONCE(*page_word(sh, XS_PAGE_CONNECTION), 0);
 	WRITE_ONCE(*page_word(sh, XS_PAGE_ERROR), 0);
-	sh->stop = false;
+	sh->stop = true;
 	attach(sh);
 	show_features(sh);
 }
@@ -367,6 +368,18 @@ bool xs_shadow_in_step(const struct xs_shadow *sh)
 }
 
 /**
+ * xs_shadow_given() - has the kernel read all that is its?
+ * @sh: the shadow
+ *
+ * Return: true when it has, or when its page is broken and nothing moves there any more.
+ */
+bool xs_shadow_given(const struct xs_shadow *sh)
+{
+	return sh->broken ||
+		(sh->head == sh->tail && READ_ONCE(*sh->rsp.peer) == sh->rsp.published);
+}
+
+/**
  * xs_shadow_quiet() - is the kernel's side between two messages, both ways?
  * @sh: the shadow
  *
@@ -382,8 +395,7 @@ bool xs_shadow_quiet(const struct xs_shadow *sh)
 	for (i = 0; i < XS_CONN_SLOTS; i++)
 		if (sh->places[i].busy)
 			return false;
-	return (!sh->in.have || sh->in.whole) && sh->head == sh->tail &&
-		READ_ONCE(*sh->rsp.peer) == sh->rsp.published;
+	return (!sh->in.have || sh->in.whole) && xs_shadow_given(sh);
 }
 
 /**

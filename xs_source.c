@@ -98,8 +98,10 @@ static DECLARE_WAIT_QUEUE_HEAD(changed);	/* a source has left SETTING */
  * @token: the token that its watch was set with
  *
  * Context: any; client.lock is held.
+ *
+ * Return: true when the token is of a watch of ours; else it may be somebody else's.
  */
-void xs_source_dispatch(const char *path, const char *token)
+bool xs_source_dispatch(const char *path, const char *token)
 {
 	struct xs_source *source;
 	struct xs_sub *sub;
@@ -107,7 +109,7 @@ void xs_source_dispatch(const char *path, const char *token)
 	u32 id;
 
 	if (token[0] != 'x' || kstrtou32(token + 1, 16, &id))
-		return;
+		return false;
 	spin_lock_irqsave(&xs_watch_lock, irq);
 	source = xa_load(&by_id, id);
 	if (source) {
@@ -116,6 +118,18 @@ void xs_source_dispatch(const char *path, const char *token)
 			sub->event(sub, path);
 	}
 	spin_unlock_irqrestore(&xs_watch_lock, irq);
+	return source;
+}
+
+/**
+ * xs_source_begin() - where to begin with the numbers of watches
+ * @first: the first one; the next ones follow
+ *
+ * Somebody else's tokens cannot be known beforehand: beside the kernel's xenbus, begin at random.
+ */
+void xs_source_begin(u32 first)
+{
+	next_id = first;
 }
 
 static struct xs_source *source_find(const char *path, const char *depth)

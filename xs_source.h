@@ -39,7 +39,8 @@ struct xs_wish {
 	int err;
 };
 
-void xs_source_dispatch(const char *path, const char *token);
+void xs_source_begin(u32 first);
+bool xs_source_dispatch(const char *path, const char *token);
 void xs_source_renew(void);
 unsigned int xs_source_count(void);
 

@@ -3,14 +3,14 @@
 # lab: --type pvh --attach none
 # timeout: 60
 #
-# refuse.sh - a stock guest, where the kernel's own xenbus is on the store page: the module refuses
-# in one clear line, and the guest's xenbus goes on. dom0's half: bad calls of activate.sh.
+# refuse.sh - a stock guest, where the kernel's own xenbus is on the store page: asked to have the
+# page alone (attach=own), the module refuses in one clear line, and the guest's xenbus goes on. dom0's half: bad calls of activate.sh.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
 refused() {
 	mark
-	fails "attach=own is refused with EBUSY" $EBUSY ./load xsfront.ko "$@"
+	fails "attach=own is refused with EBUSY" $EBUSY ./load xsfront.ko attach=own "$@"
 	ok "in one line, which says what to do" dmesg_in_order '^xsfront:' busy
 	ok "a stock program's read goes on" xenstore-read domid
 	ok "so does its write" xenstore-write data/refuse "$#"
@@ -26,7 +26,7 @@ refused_parameter() {
 
 echo "? xsfront: loading out-of-tree module taints kernel.
 ? xsfront: module verification failed: .*
-xsfront: the kernel.s own xenbus is up: boot with initcall_blacklist=xenbus_init" >busy
+xsfront: attach=own: the kernel.s own xenbus is up: boot with initcall_blacklist=xenbus_init" >busy
 
 refused
 refused timeout=5

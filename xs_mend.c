@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * xs_mend.c - what is done when the store's ring breaks.
+ *
+ *   LIVE ──broken──▶ MENDING ──▶ LIVE
+ *    ▲                  │ neither way works
+ *    └── came back ─── DEAD      (requests fail at once, with ENOTCONN)
+ *
+ * What breaks a ring: an index that cannot be, an error that the server shows, a length over 4096,
+ * a reply that nobody asked for. What is in flight then ends with ECONNRESET, transactions are over
+ * (they say EAGAIN), and everything else waits for the mending, which has two ways:
+ *   reconnect   where the server offers it: it makes the rings new (docs/misc/xenstore-ring.txt).
+ *   seek        where it does not, but the page looks sane: the response stream is searched for the
+ *               reply to a request of ours, as after an unclean predecessor (xs_in_seek()).
+ * After either all watches are set again, in one burst, and everyone who watches is told to look at
+ * everything again. A server that does neither leaves the ring dead; it is looked at now and then,
+ * and at each of its signals, and taken back when it is well.
+ *
+ * The kernel's xenbus, where we are under it: its requests in flight end with EIO, the others wait
+ * too. On a dead ring it sees what it would see without us (xs_shadow_dead()). A server that makes a
+ * new connection has dropped the kernel's watches; those that were set before we came are not known
+ * to us and stay lost, as they would be without us.
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include <linux/completion.h>
+#include <linux/jiffies.h>
+#include <linux/kernel.h>
+#include <linux/sched.h>
+#include "xs_client_impl.h"
+#include "xs_source.h"
+
+#define client xs_the_client
+
+#define REVIVE_SECONDS	5	/* between looks at a dead ring */
+
+/**
+ * xs_mend_why() - what has broken the ring, for people
+ * @err: what xs_conn_pump() returned
+ *
+ * Return: the end of a sentence.
+ */
+const char *xs_mend_why(int err)
+{
+	switch (err) {
+	case -EIO:
+		return "its indices cannot be";
+	case -ECOMM:
+		return "the store shows an error in the page";
+	case -EPROTO:
+		return "a message is longer than 4096 bytes";
+	case -EBADMSG:
+		return "a reply came that nobody asked for";
+	case -ESTALE:
+		return "the kernel's xenbus asks for a new one";
+	}
+	return "for a reason that has no name";
+}
+
+/* ---- mending ---------------------------------------------------------------------------- */
+
+/**
+ * xs_life_broken() - the pump has found the ring broken
+ * @err: what xs_conn_pump() returned
+ *
+ * Context: any; client.lock is held.
+ */
+void xs_life_broken(int err)
+{
+	lockdep_assert_held(&client.lock);
+	if (client.life == XS_PROBING) {	/* it is as dead as it was */
+		client.life = XS_DEAD;
+		xs_conn_break(&client.conn, -ENOTCONN);
+		return;
+	}
+	pr_err("the store's ring is broken: %s; trying to mend it\n", xs_mend_why(err));
+	client.life = XS_MENDING;
+	WRITE_ONCE(client.epoch, (client.epoch + 1) & INT_MAX);
+	xs_conn_break(&client.conn, -ECONNRESET);
+	wake_up_all(&client.idle);
+	schedule_work(&client.mend);
+}
+
+static bool life_is(enum xs_life life)
+{
+	return READ_ONCE(client.life) == life;
+}
+
+static bool reconnected(void)
+{
+	return xs_conn_reconnected(&client.conn) || life_is(XS_DOWN);
+}
+
+/**
+ * xs_mend_reconnect() - have the server make the connection new
+ *
+ * Nobody else touches the page while the life is MENDING or DEAD. Context: may sleep.
+ *
+ * Return: 0; -ETIMEDOUT; -ENOTCONN when we are being stopped.
+ */
+int xs_mend_reconnect(void)
+{
+	int err = 0;
+
+	xs_conn_ask_reconnect(&client.conn);
+	xs_attach_signal(&client.attach);
+	if (!wait_event_timeout(client.signalled, reconnected(), xs_client_timeout()))
+		return -ETIMEDOUT;
+	spin_lock_irq(&client.lock);
+	if (client.life == XS_DOWN) {
+		err = -ENOTCONN;
+	} else {
+		xs_conn_restart(&client.conn, true);
+		if (client.shadow && xs_shadow_asks_reconnect(client.shadow))
+			xs_shadow_fresh(client.shadow);
+		client.life = XS_LIVE;
+	}
+	spin_unlock_irq(&client.lock);
+	return err;
+}
+
+/* Changes the life, and says so, unless it is another one than the caller thinks. */
+static bool set_life(enum xs_life from, enum xs_life to)
+{
+	bool as_thought;
+
+	spin_lock_irq(&client.lock);
+	as_thought = client.life == from;
+	if (as_thought)
+		client.life = to;
+	spin_unlock_irq(&client.lock);
+	return as_thought;
+}
+
+/* The first request of a stream whose start is not known. */
+struct probe {
+	struct xs_req req;
+	struct completion done;
+	char ok[XS_ERROR_MAX];
+};
+
+static void probe_done(struct xs_req *req)
+{
+	complete(&container_of(req, struct probe, req)->done);
+}
+
+static void probe_make(struct probe *probe)
+{
+	/* In a share the watches are the kernel's too, and stay. */
+	static const struct xs_vec empty = { "", 1 }, domid = { "domid", 6 };
+
+	memset(probe, 0, sizeof(*probe));
+	init_completion(&probe->done);
+	probe->req.done = probe_done;
+	probe->req.reply = probe->ok;
+	probe->req.cap = sizeof(probe->ok);
+	if (client.way == XS_WAY_SHARE)
+		xs_out_init(&probe->req.out, XS_READ, 0, &domid, 1);
+	else
+		xs_out_init(&probe->req.out, XS_TYPE_RESET_WATCHES, 0, &empty, 1);
+}
+
+/* What was the answer? Any is as good as another, if it is one. */
+static int probe_result(const struct probe *probe, int err)
+{
+	if (!err || probe->req.type != XS_ERROR)
+		return err;
+	if (client.way != XS_WAY_SHARE && err == -ENOSYS)
+		pr_notice("the store cannot drop old watches; their events will be ignored\n");
+	else if (client.way != XS_WAY_SHARE)
+		return err;
+	return 0;
+}
+
+/**
+ * xs_mend_seek() - find the start of the response stream
+ * @meanwhile: the life until then: LIVE lets others queue behind us, PROBING refuses them
+ *
+ * Sends a RESET_WATCHES ahead of all that waits, in a share a READ, and waits for its reply. Nothing
+ * else goes out meanwhile (xs_conn_seek()). After the RESET_WATCHES a predecessor's watches, and our
+ * own old ones, are gone. Context: may sleep.
+ *
+ * Return: 0; -EIO when the page does not look sane; as a request else.
+ */
+int xs_mend_seek(enum xs_life meanwhile)
+{
+	struct probe probe;
+	int err = 0;
+
+	probe_make(&probe);
+	spin_lock_irq(&client.lock);
+	if (client.life != XS_DOWN && xs_conn_sane(&client.conn)) {
+		xs_conn_restart(&client.conn, false);
+		xs_conn_seek(&client.conn, &probe.req);
+		client.life = meanwhile;
+	} else {
+		err = -EIO;
+	}
+	spin_unlock_irq(&client.lock);
+	if (err)
+		return err;
+	xs_client_pump();
+	err = probe_result(&probe, xs_client_wait(&probe.req, &probe.done, NULL));
+	/* The ring may have broken again behind the reply. */
+	if (!err && !set_life(meanwhile, XS_LIVE))
+		err = -ECONNRESET;
+	return err;
+}
+
+/* The ring cannot be had, now. It is looked at again in a while. */
+static void be_dead(void)
+{
+	spin_lock_irq(&client.lock);
+	if (client.life != XS_DOWN)
+		client.life = XS_DEAD;
+	xs_conn_fail(&client.conn, -ENOTCONN);
+	if (client.shadow)
+		xs_shadow_dead(client.shadow);
+	wake_up_all(&client.idle);
+	spin_unlock_irq(&client.lock);
+	schedule_delayed_work(&client.revive, REVIVE_SECONDS * HZ);
+}
+
+static void be_live_again(const char *how)
+{
+	pr_notice("the store's ring is live again: %s; all watches are set anew\n", how);
+	xs_source_renew();
+	xs_client_kick();
+}
+
+/* The way that the server offers. Returns 0 or a negative errno. */
+static int try_again(enum xs_life meanwhile)
+{
+	if (xs_conn_features(&client.conn) & XS_FEATURE_RECONNECT)
+		return xs_mend_reconnect();
+	return xs_mend_seek(meanwhile);
+}
+
+static void on_mend(struct work_struct *work)
+{
+	int err;
+
+	if (!life_is(XS_MENDING))
+		return;
+	err = try_again(XS_LIVE);
+	if (!err) {
+		be_live_again("mended");
+		return;
+	}
+	be_dead();	/* also when it broke again at once: not in a loop at the peer's speed */
+	pr_err("the store's ring is dead: error %d; requests fail until it comes back\n", err);
+}
+
+/* A dead ring: is it well again? Silent while it is not. */
+static void on_revive(struct work_struct *work)
+{
+	if (!life_is(XS_DEAD))
+		return;
+	if (try_again(XS_PROBING))
+		be_dead();
+	else
+		be_live_again("it has come back by itself");
+}
+
+/* The kernel has dropped all watches of this guest, ours too. */
+static void on_renew(struct work_struct *work)
+{
+	xs_source_renew();
+	xs_client_kick();
+}
+
+/**
+ * xs_life_watches_gone() - the kernel's xenbus has sent a RESET_WATCHES
+ *
+ * That ends all watches and transactions of the guest. Context: any; client.lock is held.
+ */
+void xs_life_watches_gone(void)
+{
+	lockdep_assert_held(&client.lock);
+	WRITE_ONCE(client.epoch, (client.epoch + 1) & INT_MAX);
+	schedule_work(&client.renew);
+}
+
+/**
+ * xs_mend_init_work() - set-up of this file's work items
+ */
+void xs_mend_init_work(void)
+{
+	INIT_WORK(&client.mend, on_mend);
+	INIT_DELAYED_WORK(&client.revive, on_revive);
+	INIT_WORK(&client.renew, on_renew);
+}
+
+/**
+ * xs_mend_stop_work() - the mirror of xs_mend_init_work(); the life is DOWN or ASIDE
+ */
+void xs_mend_stop_work(void)
+{
+	wake_up_all(&client.signalled);
+	cancel_work_sync(&client.mend);
+	cancel_delayed_work_sync(&client.revive);
+	cancel_work_sync(&client.renew);
+}
