@@ -22,9 +22,9 @@
  * given out once does not match again for 2^28 uses. XS_CONN_SLOTS is below the 20 unread replies
  * at which C xenstored stops reading requests (protocol facts: docs/misc/xenstore-ring.txt).
  *
- * Beside somebody else. Under the kernel's own xenbus (xs_shadow.h) not all that comes is ours. Then
- * stray() gets the messages that nobody here knows, skipped() the bytes before the stream's start,
- * and hold stops the receiver between two messages while there is no place for the next.
+ * Beside somebody else. Under the kernel's own xenbus (xs_shadow.h) not all that comes is ours.
+ * Then stray() gets the messages that nobody here knows, skipped() the bytes before the stream's
+ * start, and hold stops the receiver between two messages while there is no place for the next.
  *
  * Pure: no allocation, lock, sleep, clock or log. The caller serialises all calls on a connection;
  * done(), event(), stray() and skipped() are called from inside xs_conn_pump(), xs_conn_expire(),
@@ -141,7 +141,7 @@ struct xs_slot {
  * @seen: called for each message, whose header is @hdr; NULL (after xs_conn_init()) for nobody.
  *	  @req is the request, or the one that is answered: its type, len and payload are there, its
  *	  result is not. NULL when it was abandoned, and for events, whose payload is in @event_buf
- * @stray: NULL, or called for a reply that nobody here waits for, and for an event that is no event;
+ * @stray: NULL, or called for a reply that nobody here waits for, and for an event that is none;
  *	   without it such a reply breaks the ring, and such an event is counted
  * @skipped: NULL, or called with what is thrown away while @seeking
  * @hold: set from outside: take no more messages

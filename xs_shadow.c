@@ -17,7 +17,8 @@ static const char lost[] = "EIO";
  * Room in the box that the next message of the store may need, and beside it an error for each of
  * the kernel's requests, since the connection may break at any time.
  */
-#define BOX_NEED	(XS_HDR_SIZE + XS_PAYLOAD_MAX + XS_CONN_SLOTS * (XS_HDR_SIZE + sizeof(lost)))
+#define LOST_SIZE	(XS_HDR_SIZE + sizeof(lost))
+#define BOX_NEED	(XS_HDR_SIZE + XS_PAYLOAD_MAX + XS_CONN_SLOTS * LOST_SIZE)
 
 static u32 *page_word(const struct xs_shadow *sh, u32 offset)
 {
@@ -175,11 +176,11 @@ static void box_take(struct xs_shadow *sh)
  * xs_shadow_give() - move what is in the box to the kernel, as far as it has room
  * @sh: the shadow
  *
- * A kernel that reads signals only when it saw the ring full. So as long as something is left in the
- * box, this looks once more after it has published.
+ * A kernel that reads signals only when it saw the ring full. So as long as something is left in
+ * the box, this looks once more after it has published.
  *
- * Return: XS_PUMP_KERNEL when it has to be woken, also for what the last xs_shadow_pump() gave before
- * it failed; 0.
+ * Return: XS_PUMP_KERNEL when it has to be woken, also for what the last xs_shadow_pump() gave
+ * before it failed; 0.
  */
 int xs_shadow_give(struct xs_shadow *sh)
 {
@@ -288,9 +289,9 @@ static int take_found(struct xs_shadow *sh)
 }
 
 /*
- * Takes until a look finds nothing, or no place is left, which is after 16 messages at the latest. A
- * kernel that puts more while it sees us behind does not signal, so the look after the last publish
- * is needed.
+ * Takes until a look finds nothing, or no place is left, which is after 16 messages at the latest.
+ * A kernel that puts more while it sees us behind does not signal, so the look after the last
+ * publish is needed.
  *
  * Returns XS_PUMP_KERNEL when the kernel may wait for room, 0, or a negative errno.
  */

@@ -8,13 +8,13 @@
  *   kernel ──▶ request ring ──take──▶ 16 places ──▶ queue of xs_conn ──▶ store
  *   kernel ◀── response ring ◀─give── box ◀────┴── replies, events, what else is not ours ◀── store
  *
- * Whole messages go through, so ours and the kernel's never mix. A message of the kernel gets an id
- * of ours on the way and its own back with the reply. What goes to the kernel is put into the box in
- * the order in which it came, and from there into its ring as room comes. While the box has no place
- * for one more message, the connection is held (conn->hold); nothing is dropped.
+ * Whole messages go through, so ours and the kernel's never mix. A message of the kernel gets an
+ * id of ours on the way and its own back with the reply. What goes to the kernel is put into the
+ * box in the order in which it came, and from there into its ring as room comes. While the box has
+ * no place for one more message, the connection is held (conn->hold); nothing is dropped.
  *
- * The kernel is trusted no more than the store: indices are checked, and a length over 4096 stops the
- * service of the page.
+ * The kernel is trusted no more than the store: indices are checked, and a length over 4096 stops
+ * the service of the page. What would be its own is dropped from then on.
  *
  * Pure. The caller serialises all calls, together with those on the connection.
  */

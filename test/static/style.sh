@@ -9,7 +9,7 @@ need git
 git ls-files -co --exclude-standard -z | python3 -c '
 import os, re, sys
 
-PURE = {"xs_ring", "xs_msg", "xs_conn", "xenbus_state", "xs_record"}
+PURE = {"xs_ring", "xs_msg", "xs_conn", "xs_shadow", "xenbus_state", "xs_record"}
 CODE = (".c", ".h", ".py", ".sh")
 bad = looked = 0
 
