@@ -390,7 +390,7 @@ EXPORT_SYMBOL_GPL(xs_get_domain_path);
 int xs_transaction_start(struct xs_handle *h, u32 *tx)
 {
 	struct xs_tx ref;
-	int err = xs_tx_start(&ref);
+	int err = xs_tx_start(&ref, XS_WHO_MODULE);
 
 	if (err)
 		return err;

@@ -39,6 +39,8 @@ struct xs_client xs_the_client = {
 
 #define client xs_the_client
 
+struct xs_client_counts xs_client_counts;
+
 /**
  * xs_client_timeout() - how long a call may take
  *
@@ -84,8 +86,10 @@ static int pump_locked(void)
 /* What pump_locked() left to do, without the lock. */
 static void pump_tail(int flags)
 {
-	if (flags & XS_PUMP_SIGNAL)
+	if (flags & XS_PUMP_SIGNAL) {
+		atomic_long_inc(&xs_client_counts.signals_sent);
 		xs_attach_signal(&client.attach);
+	}
 	if (flags & XS_PUMP_AGAIN)
 		schedule_work(&client.pump_again);
 }
@@ -283,14 +287,19 @@ static bool leave(struct xs_req *req, void (*orphan)(struct xs_req *))
 int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(struct xs_req *))
 {
 	u32 type = req->out.hdr.type;
+	bool slept = !completion_done(done);
 	long left = wait_for_completion_killable_timeout(done, xs_client_timeout());
 
-	if (left > 0)
+	if (left > 0) {
+		if (slept)
+			atomic_long_inc(&xs_client_counts.wake_ups);
 		return req->result;
+	}
 	if (orphan ? !leave(req, orphan) : !xs_client_abandon(req))
 		return req->result;
 	if (left < 0)
 		return -EINTR;
+	atomic_long_inc(&xs_client_counts.timeouts);
 	pr_warn_ratelimited("no reply to a request of type %u in %u s: %s\n", type,
 			    READ_ONCE(xs_timeout), silence());
 	return -ETIMEDOUT;

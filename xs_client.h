@@ -5,6 +5,7 @@
 #ifndef XS_CLIENT_H
 #define XS_CLIENT_H
 
+#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
@@ -44,6 +45,19 @@ struct xs_tx {
 };
 
 #define XS_TX_NONE	((struct xs_tx){ 0, 0 })
+
+/**
+ * struct xs_client_counts - what the client has done; all only grow
+ * @signals_sent: to the server
+ * @signals_received: from it
+ * @wake_ups: replies that a thread slept for
+ * @timeouts: threads that have slept in vain
+ */
+struct xs_client_counts {
+	atomic_long_t signals_sent, signals_received, wake_ups, timeouts;
+};
+
+extern struct xs_client_counts xs_client_counts;
 
 int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx *ref);
 

@@ -559,6 +559,7 @@ static void on_message(struct xs_conn *conn)
 		return;
 	}
 	if (conn->receiving_stray) {	/* by now a slot may have its id */
+		tell(conn, XS_SEEN_REPLY, NULL, &conn->in.hdr);
 		conn->stray(conn, &conn->in.hdr, conn->event_buf);
 		return;
 	}

@@ -536,6 +536,7 @@ static struct watch *watch_new(struct xs_file *f, const char *path, const char *
 	w->token = w->path + path_size;
 	w->file = f;
 	w->sub.event = on_event;
+	w->sub.who = f->pid;
 	INIT_LIST_HEAD(&w->early);
 	return w;
 }
@@ -626,7 +627,7 @@ static void do_start(struct request *r)
 	struct xs_tx tx;
 
 	if (!err)
-		err = xs_tx_start(&tx);
+		err = xs_tx_start(&tx, f->pid);
 	if (!err) {
 		err = xa_err(xa_store_irq(&f->transactions, tx.id, xa_mk_value(tx.epoch),
 					  GFP_KERNEL));

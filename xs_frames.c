@@ -19,8 +19,8 @@
  * reader's.
  *
  * Locks, outermost first: client.lock (xs_client.c; seen() is called under it, and it guards
- * `sent` and `latency`), lock (spinlock, interrupts off: the records). reader->lock (mutex: one
- * read(2) of a file at a time) is taken outside of `lock`, and not held while waiting for more.
+ * `sent`, `latency` and `conflicts`), `lock` (spinlock, interrupts off: the records). reader->lock
+ * (mutex: one read(2) of a file at a time) is taken outside of `lock`, and not held while waiting.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -64,6 +64,7 @@ MODULE_PARM_DESC(frames_values, "record values, too, in debugfs xsfront/frames (
  * @value_len: bytes of the value, or of the error's name, behind it
  * @what: request, reply or event
  * @late: see struct xs_sight
+ * @stray: see struct xs_sight
  * @shown: there is a value; it may be empty
  * @text: path and value
  */
@@ -72,7 +73,7 @@ struct frame {
 	u32 who, type, came, req_id, tx_id, len, us;
 	u16 path_len, value_len;
 	u8 what;
-	bool late, shown;
+	bool late, stray, shown;
 	char text[];
 };
 
@@ -117,6 +118,7 @@ static bool following;
 
 static struct sent sent[XS_CONN_SLOTS];
 static u32 latency[XS_LATENCY_TYPES][XS_LATENCY_STEPS];
+static unsigned long conflicts;
 
 static const struct {
 	u32 type;
@@ -189,14 +191,14 @@ void xs_sight_path(const struct xs_sight *s, char *path)
 /**
  * xs_sight_result() - what a reply said
  * @s: the reply
- * @result: takes XS_ERROR_MAX bytes: OK, LATE, or an error's name
+ * @result: takes XS_ERROR_MAX bytes: OK, LATE, STRAY, or an error's name
  */
 void xs_sight_result(const struct xs_sight *s, char *result)
 {
 	u32 len = s->nvalue ? min(s->value[0].len, XS_ERROR_MAX - 1) : 0;
 
-	if (s->late || s->hdr->type != XS_ERROR || !len) {
-		strcpy(result, s->late ? "LATE" : "OK");
+	if (s->late || s->stray || s->hdr->type != XS_ERROR || !len) {
+		strcpy(result, s->late ? "LATE" : s->stray ? "STRAY" : "OK");
 		return;
 	}
 	memcpy(result, s->value[0].base, len);
@@ -226,6 +228,24 @@ u32 xs_frames_latency(u32 type, u32 step)
 	return READ_ONCE(latency[type][step]);
 }
 
+/* A commit that the store has refused, since somebody else has changed the same. */
+static void count_conflict(const struct xs_sight *s)
+{
+	if (s->type == XS_TRANSACTION_END && s->hdr->type == XS_ERROR &&
+	    s->value[0].len == 6 && !memcmp(s->value[0].base, "EAGAIN", 6))
+		WRITE_ONCE(conflicts, conflicts + 1);
+}
+
+/**
+ * xs_frames_conflicts() - how many commits the store has answered with EAGAIN
+ *
+ * Return: the count since the module was loaded; each is a transaction to be run again.
+ */
+unsigned long xs_frames_conflicts(void)
+{
+	return READ_ONCE(conflicts);
+}
+
 static void see_request(struct xs_sight *s, const struct xs_req *req)
 {
 	struct sent *slot = &sent[s->hdr->req_id & (XS_CONN_SLOTS - 1)];
@@ -242,18 +262,22 @@ static void see_request(struct xs_sight *s, const struct xs_req *req)
 	slot->type = s->type;
 }
 
-static void see_reply(struct xs_sight *s, const struct xs_req *req)
+static void see_reply(struct xs_sight *s, const struct xs_conn *conn, const struct xs_req *req)
 {
 	const struct sent *slot = &sent[s->hdr->req_id & (XS_CONN_SLOTS - 1)];
 
 	s->type = s->hdr->type;
-	if (slot->id == s->hdr->req_id) {
+	/* What nobody asked is for the kernel, which asked before we came. */
+	s->stray = conn->receiving_stray;
+	if (s->stray) {
+		s->who = XS_WHO_KERNEL;
+	} else if (slot->id == s->hdr->req_id) {
 		s->type = slot->type;
 		s->who = slot->who;
 		s->us = (u32)min_t(u64, div_u64(s->ns - slot->ns, NSEC_PER_USEC), XS_NO_TIME - 1);
 		count_latency(s->type, s->us);
 	}
-	s->late = !req;
+	s->late = !req && !s->stray;
 	if (!req)
 		return;
 	s->path = xs_seen_path(&req->out);
@@ -268,6 +292,7 @@ static void see_reply(struct xs_sight *s, const struct xs_req *req)
 		if (s->hdr->type == XS_ERROR)
 			s->value[0].len = strnlen(req->reply, s->value[0].len);
 	}
+	count_conflict(s);
 }
 
 static void see_event(struct xs_sight *s, const struct xs_conn *conn)
@@ -283,9 +308,10 @@ static void see_event(struct xs_sight *s, const struct xs_conn *conn)
 	s->path.len = len++;
 	if (len == s->hdr->len)
 		return;
-	/* xs_source.c's tokens begin so. */
-	if (nul[1] == 'x')
+	if (nul[1] == 'x')	/* xs_source.c's tokens begin so */
 		s->who = XS_WHO_MODULE;
+	else if (conn->stray)
+		s->who = XS_WHO_KERNEL;
 	s->value[0].base = nul + 1;
 	s->value[0].len = s->hdr->len - len;
 	s->nvalue = 1;
@@ -333,6 +359,7 @@ static void keep(const struct xs_sight *s)
 	f->value_len = len;
 	f->what = s->what;
 	f->late = s->late;
+	f->stray = s->stray;
 	f->shown = s->nvalue;
 	at = f->text;
 	memcpy(at, s->path.base, s->path.len);
@@ -361,7 +388,7 @@ static void seen(struct xs_conn *conn, enum xs_seen what, const struct xs_req *r
 		trace_xs_request(&s);
 		break;
 	case XS_SEEN_REPLY:
-		see_reply(&s, req);
+		see_reply(&s, conn, req);
 		trace_xs_reply(&s);
 		break;
 	case XS_SEEN_EVENT:
@@ -434,6 +461,8 @@ static char *put_result(char *at, const struct frame *f)
 		return at + sprintf(at, "-");
 	if (f->late)
 		return at + sprintf(at, "LATE");
+	if (f->stray)
+		return at + sprintf(at, "STRAY");
 	if (f->came == XS_ERROR)
 		return at + (f->value_len ? xs_escape(at, f->text + f->path_len, f->value_len)
 					  : (u32)sprintf(at, "ERROR"));

@@ -55,6 +55,7 @@ enum xs_who_kind {
  * @value: what else it carries that may be shown; an error's name
  * @nvalue: how many pieces
  * @late: a reply whose request was abandoned
+ * @stray: a reply to what the kernel asked before the connection was ours
  */
 struct xs_sight {
 	enum xs_seen what;
@@ -66,7 +67,7 @@ struct xs_sight {
 	struct xs_vec path;
 	struct xs_vec value[XS_OUT_VECS];
 	u32 nvalue;
-	bool late;
+	bool late, stray;
 };
 
 enum xs_who_kind xs_who_kind(u32 who);
@@ -77,6 +78,7 @@ void xs_sight_result(const struct xs_sight *s, char *result);
 void xs_frames_attach(struct xs_conn *conn);
 const char *xs_type_name(u32 type);
 u32 xs_frames_latency(u32 type, u32 step);
+unsigned long xs_frames_conflicts(void);
 
 extern const struct file_operations xs_frames_fops;
 

@@ -61,6 +61,7 @@ bool xs_life_shares(void)
 
 static irqreturn_t on_signal(int irq, void *dev)
 {
+	atomic_long_inc(&xs_client_counts.signals_received);
 	xs_client_pump();
 	if (READ_ONCE(client.life) != XS_LIVE) {
 		wake_up_all(&client.signalled);

@@ -240,7 +240,7 @@ static int setting_make(struct setting *s, struct xs_source *source, u32 id)
 }
 
 /* We have claimed a source: hand its WATCH to the client, to be sent by the next pump. */
-static int setting_begin(struct setting *s, struct xs_source *source)
+static int setting_begin(struct setting *s, struct xs_source *source, u32 who)
 {
 	int err = xa_alloc_cyclic(&by_id, &source->id, source, xa_limit_32b, &next_id, GFP_KERNEL);
 
@@ -251,6 +251,7 @@ static int setting_begin(struct setting *s, struct xs_source *source)
 	}
 	err = setting_make(s, source, source->id);
 	init_completion(&s->done);
+	s->req.who = who;
 	s->req.done = setting_done;
 	return err ? err : xs_client_queue(&s->req);
 }
@@ -343,7 +344,7 @@ int xs_subscribe(struct xs_sub *sub, const char *path, const char *depth)
 			err = wait_set(sub->source, deadline);
 	} while (state == SOURCE_SETTING && !err);
 	if (state == SOURCE_IDLE) {
-		err = setting_begin(&setting, sub->source);
+		err = setting_begin(&setting, sub->source, sub->who);
 		xs_client_kick();
 		err = setting_end(&setting, sub, err);
 	}
@@ -369,7 +370,7 @@ static void begin_many(struct xs_wish *wish, struct setting *s, unsigned int n)
 			wish[i].err = 0;
 			break;
 		case SOURCE_IDLE:
-			wish[i].err = setting_begin(&s[i], sub->source);
+			wish[i].err = setting_begin(&s[i], sub->source, sub->who);
 			break;
 		case SOURCE_SETTING:	/* somebody else does: come back for it */
 			source_put(sub->source);

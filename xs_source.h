@@ -15,12 +15,14 @@ struct xs_source;
  * struct xs_sub - one that wants to hear of a path
  * @link: in its source's list
  * @source: the watch at the server that it shares with all others of the same path and depth
+ * @who: for those who look on, see struct xs_req
  * @event: called under xs_watch_lock, in any context, with the path of what changed; with NULL when
  *	   the connection was renewed, so that changes may have been missed
  */
 struct xs_sub {
 	struct list_head link;
 	struct xs_source *source;
+	u32 who;
 	void (*event)(struct xs_sub *sub, const char *path);
 };
 

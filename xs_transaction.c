@@ -91,7 +91,7 @@ static void orphan_started(struct xs_req *req)
 	xs_client_resubmit(req);
 }
 
-static int start_once(struct xs_tx *tx)
+static int start_once(struct xs_tx *tx, u32 who)
 {
 	const struct xs_vec empty = { "", 1 };
 	struct start *start = kzalloc(sizeof(*start), GFP_KERNEL);
@@ -101,6 +101,7 @@ static int start_once(struct xs_tx *tx)
 		return -ENOMEM;
 	start->req.reply = start->reply;
 	start->req.cap = sizeof(start->reply);
+	start->req.who = who;
 	start->req.done = start_done;
 	init_completion(&start->done);
 	xs_out_init(&start->req.out, XS_TRANSACTION_START, 0, &empty, 1);
@@ -119,13 +120,14 @@ static int start_once(struct xs_tx *tx)
 /**
  * xs_tx_start() - open a transaction at the server
  * @tx: takes its id, never 0, and the connection that it belongs to
+ * @who: for those who look on, see struct xs_req
  *
  * Context: may sleep. Waits, with the deadline of all calls, when the guest has too many open.
  *
  * Return: 0; -ENOSPC or -EDQUOT when the guest still has too many open at the deadline; -ENOMEM;
  * what xsfront.h lists.
  */
-int xs_tx_start(struct xs_tx *tx)
+int xs_tx_start(struct xs_tx *tx, u32 who)
 {
 	unsigned long deadline = jiffies + xs_client_timeout();
 	unsigned int seen;
@@ -135,7 +137,7 @@ int xs_tx_start(struct xs_tx *tx)
 
 	for (;;) {
 		seen = count_start();
-		err = start_once(tx);
+		err = start_once(tx, who);
 		if (!err)
 			return 0;
 		others = count_refused(seen);

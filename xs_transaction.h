@@ -5,7 +5,7 @@
 
 struct xs_tx;
 
-int xs_tx_start(struct xs_tx *tx);
+int xs_tx_start(struct xs_tx *tx, u32 who);
 void xs_tx_over(void);
 void xs_tx_drop(struct xs_tx tx);
 
