@@ -281,6 +281,7 @@ static int share_begin(bool first)
 		xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
 	else
 		xs_conn_attach(&client.conn, client.attach.page);
+	xs_frames_attach(&client.conn);
 	client.conn.stray = on_stray;
 	client.conn.skipped = on_skipped;
 	client.shadow = xs_share_shadow(client.attach.share);
