@@ -20,6 +20,8 @@ SOURCE_SUFFIXES = {".c", ".h", ".S", ".lds"}
 SOURCE_NAMES = {"Kbuild", "Makefile"}
 # Folders of the repository that a module build may include from, and the top itself.
 COPIED_FOLDERS = ("include",)
+# Folders of test/ whose modules go along only when they are asked for: all that enters a guest takes time.
+ON_REQUEST = ("bench",)
 # Of Debian 12, whose libc6 the images hold.
 IMAGE_GLIBC = (2, 36)
 
@@ -29,6 +31,7 @@ class Built:
     """What a build gave: stripped modules and static test programs, by file name."""
     release: str
     modules: dict[str, Path] = field(default_factory=dict)
+    on_request: dict[str, dict[str, Path]] = field(default_factory=dict)  # by their folder
     programs: dict[str, Path] = field(default_factory=dict)
 
 
@@ -110,13 +113,15 @@ def build(store: Store, kernel_name: str, source: Path) -> Built:
             _build_modules(kernel.headers, source, copy, out, place / "build.log")
             stamp.write_text(key)
         built.modules = {p.name: p for p in sorted(out.glob("*.ko"))}
+        for folder in ON_REQUEST:
+            built.on_request[folder] = {p.name: p for p in sorted((out / folder).glob("*.ko"))}
         built.programs = _build_programs(source, place / "programs")
         return built
 
 
 def _build_modules(headers: Path, source: Path, copy: Path, out: Path, log: Path) -> None:
     log.write_text("")
-    for old in out.glob("*.ko"):
+    for old in out.rglob("*.ko"):
         old.unlink()
     symbols = None
     for folder in module_folders(source):
@@ -124,9 +129,11 @@ def _build_modules(headers: Path, source: Path, copy: Path, out: Path, log: Path
         _make(headers, place, copy, symbols, log)
         if folder == source:
             symbols = copy / "Module.symvers"
+        target = out / folder.name if folder.name in ON_REQUEST and folder != source else out
+        target.mkdir(exist_ok=True)
         for module in place.glob("*.ko"):
             # Without debug information: a tenth of the size, and it has to travel into guests.
-            subprocess.run(["objcopy", "--strip-debug", str(module), str(out / module.name)], check=True)
+            subprocess.run(["objcopy", "--strip-debug", str(module), str(target / module.name)], check=True)
 
 
 def _runs_in_image() -> bool:

@@ -63,7 +63,8 @@ exit status:
 dom0:
   The --dom0 command begins when the guest has been created; $GUEST is its domid. When COMMAND ends, it is ended.
   Without COMMAND, it drives all, and its status is the run's. It makes guests with
-    lab-guest start NAME [pv|pvh|hvm] [-- COMMAND]     (other types than --type: pv and pvh; hvm wants --type hvm)
+    lab-guest start NAME [pv|pvh|hvm] [own|share|none] [-- COMMAND]
+                        (other types than --type: pv and pvh; hvm wants --type hvm)
     lab-guest wait NAME | destroy NAME | id NAME | log NAME
   wait gives the status of the guest's command, 123 if it crashed, 125 if it went without a verdict.
 
@@ -160,6 +161,8 @@ def parser() -> argparse.ArgumentParser:
                        help="a file or folder for its working directory; programs bring the libraries they need")
     guest.add_argument("--with", action="append", default=[], dest="extras", choices=sorted(extras.EXTRAS),
                        metavar="NAME", help="programs beyond the image: python (python3 with pyxs)")
+    guest.add_argument("--modules", action="append", default=[], choices=builder.ON_REQUEST, metavar="FOLDER",
+                       help=f"modules that go along on request: {', '.join(builder.ON_REQUEST)} (of test/)")
     dom0 = do.add_argument_group("dom0")
     dom0.add_argument("--dom0", metavar="COMMAND", help="runs in dom0 beside the guest's command")
     dom0.add_argument("--dom0-before", metavar="COMMAND", help="runs in dom0 before the guest is made")
@@ -220,7 +223,7 @@ def _run(options: argparse.Namespace) -> int:
         dom0=options.dom0, before=options.dom0_before, insmod=not options.no_insmod, modparams=options.modparam,
         memory=options.memory or (debug.memory if debug else 128), vcpus=options.vcpus, cmdline=options.cmdline,
         guest_conf=options.guest_conf, store=options.store, kernel=options.kernel,
-        kernel_cmdline=debug.cmdline if debug else "", icount=options.icount, add=options.add,
+        kernel_cmdline=debug.cmdline if debug else "", icount=options.icount, modules=options.modules, add=options.add,
         extras=sorted(set(options.extras)), dom0_add=options.dom0_add)
     manner = run.Manner(timeout=options.timeout, cold=options.cold, quiet=options.quiet, verbose=options.verbose,
                         events=options.events, show_logs=options.logs)

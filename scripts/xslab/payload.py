@@ -23,6 +23,8 @@ from .paths import LabError, REPO, UserError
 CONSOLES = 8  # guests at a time whose console is followed
 BASE_CMDLINE = ("console=hvc0 pci=noearly tsc_early_khz=2600000 tsc=reliable mitigations=off cryptomgr.notests quiet "
                 "panic_on_warn=1 oops=panic panic=-1 rdinit=/init")
+# Stops the kernel's xenbus and its device node alike: both initcalls have that name.
+OWN_CMDLINE = "initcall_blacklist=xenbus_init"
 
 
 @dataclass
@@ -43,25 +45,27 @@ class Wish:
     kernel: str = "6.1"
     kernel_cmdline: str = ""  # what that kernel wants, before the user's
     icount: bool = False
+    modules: list[str] = field(default_factory=list)  # folders of build.ON_REQUEST
     add: list[str] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)
     dom0_add: list[str] = field(default_factory=list)
 
-    def guest_cmdline(self, waiting: bool = False) -> str:
+    def common_cmdline(self, waiting: bool = False) -> str:
         words = [BASE_CMDLINE]
-        if self.attach == "own":
-            # Stops the kernel's xenbus and its device node alike: both initcalls have that name.
-            words.append("initcall_blacklist=xenbus_init")
         if waiting:
             words.append("lab.wait")
         return " ".join(words + self.kernel_cmdline.split() + self.cmdline.split())
+
+    def guest_cmdline(self, waiting: bool = False) -> str:
+        own = [OWN_CMDLINE] if self.attach == "own" else []
+        return " ".join([self.common_cmdline(waiting), *own])
 
 
 def _environment(wish: Wish, nonce: str, waiting: bool, warm: bool = False) -> str:
     facts = {
         "NONCE": nonce, "TYPE": wish.type, "ATTACH": wish.attach, "MEMORY": wish.memory, "VCPUS": wish.vcpus,
-        "INSMOD": int(wish.insmod and wish.attach != "none"), "MODPARAMS": " ".join(wish.modparams),
-        "GUEST_CMDLINE": wish.guest_cmdline(waiting), "CONSOLES": CONSOLES,
+        "INSMOD": int(wish.insmod), "MODPARAMS": " ".join(wish.modparams),
+        "GUEST_CMDLINE": wish.common_cmdline(waiting), "OWN_CMDLINE": OWN_CMDLINE, "CONSOLES": CONSOLES,
         "GUEST_FIRST": int(wish.command is not None), "WAITING_GUEST": int(waiting),
         # A restored machine's clock stands where it was saved.
         "EPOCH": int(time.time()) if warm else "",

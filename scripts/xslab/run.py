@@ -48,6 +48,8 @@ class Runner:
         self.debug = debugkernel.DEBUG_KERNELS.get(wish.kernel)
         built = build.build(store, wish.kernel, source)
         self.files = {**built.modules, **built.programs}
+        for folder in wish.modules:
+            self.files |= built.on_request[folder]
         stock = build.build(store, debugkernel.base_of(wish.kernel), source) if self.debug else built
         self.dom0_files = {**stock.modules, **stock.programs}
         self.image = images.prepare(store, wish.kernel, wish.type == "hvm")

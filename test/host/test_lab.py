@@ -76,7 +76,7 @@ class CommandLines(unittest.TestCase):
 
     def test_environment_survives_a_shell(self):
         wish = payload.Wish(modparams=["a='x y'", 'b="$HOME"'], command="true", cmdline="foo=$bar")
-        text = payload._environment(wish, "n", False) + 'printf "%s|%s" "$MODPARAMS" "$GUEST_CMDLINE"'
+        text = payload._environment(wish, "n", False) + 'printf "%s|%s" "$MODPARAMS" "$GUEST_CMDLINE $OWN_CMDLINE"'
         got = subprocess.run(["sh", "-c", text], capture_output=True, text=True).stdout
         self.assertEqual(got, f"a='x y' b=\"$HOME\"|{wish.guest_cmdline()}")
 

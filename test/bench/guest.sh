@@ -1,0 +1,60 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# guest.sh SIDE COUNT ROWS - one guest's part of `make bench`; see test/bench/run.
+#
+# SIDE is kernel (a stock guest), own or share. COUNT is how many operations a round has at least,
+# ROWS are names of rows, parted by commas, or "all". Prints bench.ko's lines.
+side=$1 count=$2 rows=$3
+failed=0
+
+wanted() {
+	case ",$rows," in *,all,* | *,"$1",*) ;; *) return 1 ;; esac
+}
+
+fail() {
+	echo "failed $*"
+	failed=1
+}
+
+# Rows of a module: ECANCELED is how they end well.
+measure() {
+	./load "$@" 2>/tmp/load.err
+	[ $? -eq 125 ] || fail "$*: $(cat /tmp/load.err)"
+}
+
+sleep 2		# until dom0 has come to rest
+names=$rows
+[ "$rows" != all ] || names=
+dmesg -n 1	# what goes to the console costs dom0 something
+insmod ./bench.ko count="$count" || fail "bench.ko"
+case $side in
+kernel)
+	measure bench_kernel.ko rows="$names"
+	;;
+own)
+	! wanted read || measure bench_floor.ko
+	insmod ./xsfront.ko || fail "xsfront.ko"
+	measure bench_xs.ko rows="$names"
+	;;
+share)
+	insmod ./xsfront.ko || fail "xsfront.ko"
+	measure bench_xs.ko side=share rows="$names"
+	measure bench_kernel.ko side=kernel-share rows="$names"
+	;;
+esac
+# the sides of programs are called like those of modules
+[ "$side" != own ] || side=xs
+if wanted node-read; then
+	./bench_node node-read "$side" "$count" || failed=1
+fi
+if wanted test-xenstore; then
+	./bench_run test-xenstore "$side" 'test-xenstore -i 200 >/dev/null 2>&1' || failed=1
+fi
+if [ "$side" = xs ]; then
+	rmmod xsfront
+	if wanted insmod; then
+		./bench_run insmod xs 'insmod ./xsfront.ko' 'rmmod xsfront' || failed=1
+	fi
+fi
+dmesg | sed -n 's/.*bench: \(row\|failed\)/\1/p'
+exit $failed
