@@ -56,25 +56,33 @@ const char *xenbus_state_name(u32 state)
  * Rows: our state. Columns: the backend's. Rows that a frontend of ours is never in (Unknown,
  * InitWait, Reconfiguring) are what a predecessor may have left: it begins anew by closing.
  *
- * Reasons for the cells that are not plain:
+ * A ring is let go in the row Closed alone: when we have said Closed, and the backend after that
+ * says Closed, too, or is gone. All else may be older than what it does just now. In InitWait,
+ * above all, it may be mapping a ring that it saw us publish: Connected comes only after that. A
+ * driver that was loaded anew says InitWait first and looks at us then; what it finds must not be a
+ * ring that we are about to end.
+ *
+ * Other cells that are not plain:
  *   Initialising | Connected…   the backend serves a predecessor of ours (crashed, kexec'ed): it
  *                               has to close that first, which it does on seeing us Closed.
- *   Connected | Initialising…   the backend began anew under us (its driver was reloaded): our
- *                               ring is not its ring any more, and nobody has it mapped.
- *   Closed | Initialising…      the backend has let go and waits for a frontend.
- *   … | Unknown                 the backend's directory is gone, and with it its mapping.
+ *   Connected | Initialising…   the backend began anew under us (its driver was reloaded): some
+ *                               would take our ring over, others wait for a new one. Closing
+ *                               suits both.
+ *   Closed | Initialising…      it will look at us, say Closed, and then all begins anew.
+ *
+ * test/model explores this table with both ends and all orders of events.
  */
 static const struct xenbus_step front[XENBUS_STATES][XENBUS_STATES] = {
 /*            Unknown  Init'ing InitWait Init'ed  Connec'd Closing  Closed   Rec'ing  Rec'ed */
-/* Unknown */ { RELEASE, RESTART, RESTART, CLOSED,  CLOSED,  CLOSED,  RESTART, CLOSED,  CLOSED },
+/* Unknown */ { RELEASE, CLOSED,  CLOSED,  CLOSED,  CLOSED,  CLOSED,  RESTART, CLOSED,  CLOSED },
 /* Init'ing*/ { WAIT,    WAIT,    SETUP,   SETUP,   CLOSED,  CLOSED,  WAIT,    CLOSED,  CLOSED },
-/* InitWait*/ { RELEASE, RESTART, RESTART, CLOSED,  CLOSED,  CLOSED,  RESTART, CLOSED,  CLOSED },
-/* Init'ed */ { RELEASE, WAIT,    WAIT,    WAIT,    CONNECT, CLOSED,  RELEASE, CONNECT, RECONF },
-/* Connec'd*/ { RELEASE, RELEASE, RELEASE, ODD,     WAIT,    CLOSING, RELEASE, WAIT,    RECONF },
-/* Closing */ { RELEASE, RELEASE, RELEASE, WAIT,    WAIT,    CLOSED,  RELEASE, WAIT,    WAIT },
-/* Closed  */ { RELEASE, RESTART, RESTART, WAIT,    WAIT,    WAIT,    RESTART, WAIT,    WAIT },
-/* Rec'ing */ { RELEASE, RESTART, RESTART, CLOSED,  CLOSED,  CLOSED,  RESTART, CLOSED,  CLOSED },
-/* Rec'ed  */ { RELEASE, RELEASE, RELEASE, ODD,     CONNECT, CLOSING, RELEASE, WAIT,    RECONF },
+/* InitWait*/ { RELEASE, CLOSED,  CLOSED,  CLOSED,  CLOSED,  CLOSED,  RESTART, CLOSED,  CLOSED },
+/* Init'ed */ { CLOSED,  WAIT,    WAIT,    WAIT,    CONNECT, CLOSED,  CLOSED,  CONNECT, RECONF },
+/* Connec'd*/ { CLOSED,  CLOSING, CLOSING, ODD,     WAIT,    CLOSING, CLOSED,  WAIT,    RECONF },
+/* Closing */ { CLOSED,  CLOSED,  CLOSED,  WAIT,    WAIT,    CLOSED,  CLOSED,  WAIT,    WAIT },
+/* Closed  */ { RELEASE, WAIT,    WAIT,    WAIT,    WAIT,    WAIT,    RESTART, WAIT,    WAIT },
+/* Rec'ing */ { RELEASE, CLOSED,  CLOSED,  CLOSED,  CLOSED,  CLOSED,  RESTART, CLOSED,  CLOSED },
+/* Rec'ed  */ { CLOSED,  CLOSING, CLOSING, ODD,     CONNECT, CLOSING, CLOSED,  WAIT,    RECONF },
 };
 
 /**

@@ -26,7 +26,12 @@
  * @XENBUS_RECONFIGURE: the backend's keys have changed: read them again
  * @XENBUS_CLOSE: stop using the ring, keep it: the backend may still have it mapped
  * @XENBUS_RELEASE: the backend has let go: end grants, close the channel
- * @XENBUS_RESTART: the backend has let go and is there again: release, and begin anew
+ * @XENBUS_RESTART: the backend has let go: release, and begin anew
+ *
+ * What was read is old when it is acted upon, so the new state is written in a transaction that
+ * looks once more. Our own state must be the one that we wrote last: else the directory has been
+ * removed, or made anew, and is not ours to write to. For SETUP and RESTART the backend's must be
+ * the one that was acted upon: else nothing is written, and the pair is looked at again.
  */
 enum xenbus_action {
 	XENBUS_WAIT,

@@ -11,8 +11,10 @@
  * needs no lock, and one that is stuck holds up no other. Others set bits in dev->asked and call
  * xs_device_look(). What led to a look says only "look again".
  *
- * A look reads the backend's state once and follows the table until it rests. A state that changes
- * after that makes an event, and a look of its own.
+ * A look reads the backend's state and follows the table until it rests. Each write of our state
+ * reads it again, in the same transaction: what is done after we have said Closed, the end of grants
+ * above all, has to be done by what the backend says then. A state that changes after that makes an
+ * event, and a look of its own.
  *
  * What is shown of a device is dev->view, a copy under dev->view_lock (spinlock), so that a device
  * whose driver sleeps can be looked at too.
@@ -440,7 +442,7 @@ static void give_up(struct xs_front_dev *dev)
 	act(dev, step);
 	if (step.next != dev->view.front) {
 		write_state(dev, step.next);
-		set_states(dev, step.next, dev->view.back);
+		set_states(dev, step.next, dev->back_now);
 	}
 	look_later(dev);
 }
@@ -470,12 +472,16 @@ static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
 	/* Set-up has written its state together with its keys. */
 	if (!err && step.next != before && step.action != XENBUS_SETUP)
 		err = write_state(dev, step.next);
+	if (err == -ECANCELED) {	/* the backend was faster */
+		set_states(dev, before, dev->back_now);
+		return true;
+	}
 	if (err) {
 		step_failed(dev, step, err);
 		return false;
 	}
 	if (step.next != before)
-		set_states(dev, step.next, dev->view.back);
+		set_states(dev, step.next, dev->back_now);
 	return step.next != before;
 }
 
@@ -493,6 +499,7 @@ static void follow(struct xs_front_dev *dev)
 		look_later(dev);
 		return;
 	}
+	dev->back_now = back;
 	if (back != dev->view.back)
 		set_states(dev, dev->view.front, back);
 	for (steps = 0; steps < STEPS_MAX; steps++) {

@@ -139,6 +139,7 @@ struct xs_front_view {
  * @failures: steps in a row that have failed
  * @not_before: do not begin anew before that, in jiffies
  * @odd: the last pair of states that made no sense
+ * @back_now: the backend's state, as it was when ours was written
  * @data: the driver's
  * @view_lock: guards @view
  * @view: what is known of it
@@ -163,6 +164,7 @@ struct xs_front_dev {
 	unsigned int failures;
 	unsigned long not_before;
 	unsigned int odd;
+	u32 back_now;
 	void *data;
 
 	spinlock_t view_lock;

@@ -3,17 +3,19 @@
  * xs_front_keys.c - keys of a device: the backend's, read in one flight; ours, published in one.
  *
  *   xs_front_read_keys() ─▶ READ READ READ … ─▶ checked, typed
- *   xs_front_key() … ─▶ dev->keys ─▶ START ─▶ READ backend, WRITE key …, WRITE state ─▶ END
+ *   xs_front_key() … ─▶ dev->keys ─▶ START ─▶ READs, WRITE key …, WRITE state ─▶ END
  *
  * A transaction ends with a commit only when every one of its writes went well: each result is
- * looked at before. It begins with a READ of a key that is not ours, since a WRITE to a device that
- * has gone would make it again.
+ * looked at before. It begins with a look at what xenbus_state.h wants to hold when our state is
+ * written: the device is there (a WRITE to one that has gone would make it again), it was not made
+ * anew, and the backend is where it was. What is read there is true when it is committed.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/export.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
+#include <xen/interface/io/xenbus.h>
 #include "xs_client.h"
 #include "xs_front.h"
 
@@ -215,21 +217,26 @@ void xs_front_keys_free(struct xs_front_dev *dev)
 	INIT_LIST_HEAD(&dev->keys);
 }
 
+/* What a transaction looks at first: who the backend is, our state, the backend's state. */
+enum { LOOK_THERE, LOOK_OWN, LOOK_BACK, LOOKS };
+
 /**
  * struct flight - the operations of a transaction
- * @ops: first the look whether the device is there, last our state
+ * @dev: whose
+ * @ops: first the looks, last our state
  * @n: how many
- * @first: a byte of what is looked at
- * @there: its path
- * @state_path: where our state goes
- * @state: our state, as text
+ * @paths: of the looks; our state goes where it is looked at
+ * @read: what is looked at
+ * @next: our state to be
+ * @state: the same, as text
  */
 struct flight {
+	struct xs_front_dev *dev;
 	struct xs_op *ops;
 	unsigned int n;
-	char first;
-	char *there;
-	char *state_path;
+	char *paths[LOOKS];
+	char read[LOOKS][4];
+	u32 next;
 	char state[4];
 };
 
@@ -246,23 +253,62 @@ static void add_op(struct flight *f, enum xs_op_type type, char *path, void *buf
 static int flight_init(struct flight *f, struct xs_front_dev *dev, u32 state, bool with_keys)
 {
 	struct own_key *key;
-	unsigned int n = 2;
+	unsigned int i, n = LOOKS + 1;
 
 	if (with_keys)
 		list_for_each_entry(key, &dev->keys, link)
 			n++;
-	f->n = 0;
+	f->dev = dev;
+	f->next = state;
 	f->ops = kcalloc(n, sizeof(*f->ops), GFP_KERNEL);
-	f->there = kasprintf(GFP_KERNEL, "%s/backend", dev->node);
-	f->state_path = kasprintf(GFP_KERNEL, "%s/state", dev->node);
-	if (!f->ops || !f->there || !f->state_path)
+	f->paths[LOOK_THERE] = kasprintf(GFP_KERNEL, "%s/backend", dev->node);
+	f->paths[LOOK_OWN] = kasprintf(GFP_KERNEL, "%s/state", dev->node);
+	f->paths[LOOK_BACK] = kasprintf(GFP_KERNEL, "%s/state", dev->backend);
+	if (!f->ops || !f->paths[LOOK_THERE] || !f->paths[LOOK_OWN] || !f->paths[LOOK_BACK])
 		return -ENOMEM;
 	snprintf(f->state, sizeof(f->state), "%u", state);
-	add_op(f, XS_OP_READ, f->there, &f->first, 1);
+	for (i = 0; i < LOOKS; i++)
+		add_op(f, XS_OP_READ, f->paths[i], f->read[i], sizeof(f->read[i]));
 	if (with_keys)
 		list_for_each_entry(key, &dev->keys, link)
 			add_op(f, XS_OP_WRITE, key->path, key->value, strlen(key->value));
-	add_op(f, XS_OP_WRITE, f->state_path, f->state, strlen(f->state));
+	add_op(f, XS_OP_WRITE, f->paths[LOOK_OWN], f->state, strlen(f->state));
+	return 0;
+}
+
+/* A state that was read. One that is not there, or not to be read, is Unknown, as ever. */
+static u32 look(const struct flight *f, unsigned int which)
+{
+	int len = f->ops[which].result;
+	u32 state;
+
+	if (len < 0 || xs_number(f->read[which], len, &state))
+		return XenbusStateUnknown;
+	return state;
+}
+
+/* May our state be written? */
+static int check_looks(const struct flight *f)
+{
+	struct xs_front_dev *dev = f->dev;
+	u32 front = dev->view.front;
+	int err = f->ops[LOOK_THERE].result;
+
+	if (err == -ENOENT)
+		return -ESTALE;
+	if (err < 0 && err != -ENOBUFS)
+		return err;
+	err = f->ops[LOOK_BACK].result;
+	if (err < 0 && err != -ENOENT && err != -EACCES && err != -ENOBUFS)
+		return err;
+	/* Nobody but a toolstack that makes the device anew writes Initialising for us. */
+	if (look(f, LOOK_OWN) == XenbusStateInitialising && front != XenbusStateInitialising &&
+	    front != XenbusStateUnknown)
+		return -ESTALE;
+	dev->back_now = look(f, LOOK_BACK);
+	if ((f->next == XenbusStateInitialising || f->next == XenbusStateInitialised) &&
+	    dev->back_now != dev->view.back)
+		return -ECANCELED;
 	return 0;
 }
 
@@ -280,14 +326,11 @@ static int fly(struct xs_handle *h, u32 tx, void *ctx)
 	err = xs_do_many(h, f->ops, f->n);
 	if (f->ops[0].result == -EINPROGRESS)
 		return err;
-	if (f->ops[0].result == -ENOENT)
-		return -ESTALE;
-	if (f->ops[0].result < 0 && f->ops[0].result != -ENOBUFS)
-		return f->ops[0].result;
-	for (i = 1; i < f->n; i++)
+	err = check_looks(f);
+	for (i = LOOKS; !err && i < f->n; i++)
 		if (f->ops[i].result < 0)
-			return f->ops[i].result;
-	return 0;
+			err = f->ops[i].result;
+	return err;
 }
 
 /**
@@ -296,19 +339,21 @@ static int fly(struct xs_handle *h, u32 tx, void *ctx)
  * @state: our state
  * @with_keys: all that xs_front_key() was told, too
  *
- * Three round trips. Context: may sleep.
+ * dev->back_now is the backend's state at that moment. Three round trips. Context: may sleep.
  *
- * Return: 0; -ESTALE when the device's directory is no more; -ENOMEM; what xsfront.h lists.
+ * Return: 0; -ESTALE when the device's directory is no more, or was made anew; -ECANCELED when
+ * @state is Initialising or Initialised and the backend's state is not dev->view.back any more:
+ * nothing was written; -ENOMEM; what xsfront.h lists.
  */
 int xs_front_publish(struct xs_front_dev *dev, u32 state, bool with_keys)
 {
 	struct flight f = { };
-	int err = flight_init(&f, dev, state, with_keys);
+	int i, err = flight_init(&f, dev, state, with_keys);
 
 	if (!err)
 		err = xs_transaction(xs_front_store, fly, &f);
-	kfree(f.state_path);
-	kfree(f.there);
+	for (i = 0; i < LOOKS; i++)
+		kfree(f.paths[i]);
 	kfree(f.ops);
 	return err;
 }

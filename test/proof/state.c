@@ -5,8 +5,14 @@
 
 static bool has_let_go(u32 back)
 {
-	return back == XenbusStateUnknown || back == XenbusStateInitialising ||
-	       back == XenbusStateInitWait || back == XenbusStateClosed;
+	return back == XenbusStateUnknown || back == XenbusStateClosed;
+}
+
+/* A ring of ours is published in all states but these, which a predecessor left, and Closed. */
+static bool is_public(u32 front_state)
+{
+	return front_state != XenbusStateUnknown && front_state != XenbusStateInitWait &&
+	       front_state != XenbusStateReconfiguring && front_state != XenbusStateClosed;
 }
 
 static bool moves(struct xenbus_step step)
@@ -28,8 +34,8 @@ void state_name(void)
 
 /* proof: front_step
  * A known action and a real state for every pair; no state is written without an action; numbers
- * that are no states are odd and change nothing; what the backend may have mapped is never
- * released; rings are made and used only where the diagram says. */
+ * that are no states are odd and change nothing; what the backend may have mapped, or may find
+ * and map, is never released; rings are made and used only where the diagram says. */
 void front_step(void)
 {
 	u32 front_state = nondet_u32(), back = nondet_u32();
@@ -45,6 +51,7 @@ void front_step(void)
 	MUST(moves(s) || s.next == front_state, "waiting keeps the state");
 	if (s.action == XENBUS_RELEASE || s.action == XENBUS_RESTART) {
 		MUST(has_let_go(back), "released only when the backend has let go");
+		MUST(!is_public(front_state), "and nothing of ours is public any more");
 		MUST(s.next == (s.action == XENBUS_RELEASE ? XenbusStateClosed :
 				XenbusStateInitialising), "Closed or anew");
 		REACH("release");

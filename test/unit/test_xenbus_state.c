@@ -16,8 +16,11 @@ enum { U, I, W, D, C, G, X, R, S };	/* Unknown, Initialising, InitWait, Initiali
 
 #define BIT(n)		(1u << (n))
 
-/* States in which no backend has anything of ours mapped. */
-#define LET_GO		(BIT(U) | BIT(I) | BIT(W) | BIT(X))
+/* States in which no backend has anything of ours mapped, once we have said Closed. */
+#define LET_GO		(BIT(U) | BIT(X))
+
+/* States of ours in which we have no ring: what a predecessor left. */
+#define NO_RING		(BIT(U) | BIT(W) | BIT(R))
 
 /* ---- vectors: what the document says, one step a line ------------------------------------ */
 
@@ -41,23 +44,27 @@ static const struct {
 	{ X, X, XENBUS_RESTART, I, "it has let go; online or not, wait afresh" },
 	/* begun by the front */
 	{ G, C, XENBUS_WAIT,    G, "it has not seen it yet" },
-	{ G, X, XENBUS_RELEASE, X, "let go" },
+	{ G, X, XENBUS_CLOSE,   X, "say Closed, look once more, then let go" },
 	{ X, C, XENBUS_WAIT,    X, "it still has our ring" },
-	{ X, W, XENBUS_RESTART, I, "online: once more" },
-	{ X, I, XENBUS_RESTART, I, "a new one" },
+	{ X, W, XENBUS_WAIT,    X, "it may be mapping; it says Closed when it has seen us" },
+	{ X, I, XENBUS_WAIT,    X, "a new one: it will look at us, too" },
 	/* gone */
-	{ D, U, XENBUS_RELEASE, X, "its directory is gone" },
-	{ C, U, XENBUS_RELEASE, X, "its directory is gone" },
-	{ G, U, XENBUS_RELEASE, X, "its directory is gone" },
-	{ C, X, XENBUS_RELEASE, X, "seen late: it was Closing in between" },
-	{ C, W, XENBUS_RELEASE, X, "its driver was loaded anew" },
+	{ D, U, XENBUS_CLOSE,   X, "its directory is gone: a new one must not find our ring" },
+	{ C, U, XENBUS_CLOSE,   X, "the same" },
+	{ G, U, XENBUS_CLOSE,   X, "the same" },
+	{ X, U, XENBUS_RELEASE, X, "nobody can have it now" },
+	{ C, X, XENBUS_CLOSE,   X, "seen late: it was Closing in between" },
+	{ D, X, XENBUS_CLOSE,   X, "its driver may be loaded anew and find our ring" },
+	{ C, W, XENBUS_CLOSE,   G, "its driver was loaded anew, and may take our ring over" },
+	{ G, W, XENBUS_CLOSE,   X, "it may be mapping just now" },
 	/* a predecessor's */
 	{ I, C, XENBUS_CLOSE,   X, "it serves somebody who has gone" },
 	{ I, G, XENBUS_CLOSE,   X, "the same" },
 	{ U, C, XENBUS_CLOSE,   X, "it has to close that first" },
 	{ U, D, XENBUS_CLOSE,   X, "it may be mapping just now" },
 	{ R, C, XENBUS_CLOSE,   X, "no frontend of ours is ever Reconfiguring" },
-	{ U, W, XENBUS_RESTART, I, "it waits for anybody" },
+	{ U, W, XENBUS_CLOSE,   X, "it may be mapping a predecessor's ring" },
+	{ U, X, XENBUS_RESTART, I, "it has let go of it" },
 	/* reconfiguring */
 	{ C, R, XENBUS_WAIT,    C, "keys are being written" },
 	{ C, S, XENBUS_RECONFIGURE, C, "read them" },
@@ -145,7 +152,10 @@ static void every_pair_has_an_answer(void **state)
 	}
 }
 
-/* Never: grants ended while the backend may have them mapped. */
+/*
+ * Never: grants ended while the backend may have them mapped. Both have to be Closed, or there has
+ * to be no backend; a ring of ours means that we have said so in our own state.
+ */
 static void released_only_when_let_go(void **state)
 {
 	u32 f, b;
@@ -154,8 +164,12 @@ static void released_only_when_let_go(void **state)
 	for (f = 0; f < XENBUS_STATES; f++) {
 		for (b = 0; b < XENBUS_STATES; b++) {
 			a = xenbus_front_step(f, b).action;
-			if ((a == XENBUS_RELEASE || a == XENBUS_RESTART) && !(LET_GO & BIT(b)))
+			if (a != XENBUS_RELEASE && a != XENBUS_RESTART)
+				continue;
+			if (!(LET_GO & BIT(b)))
 				fail_msg("%s | %s ends grants", names[f], names[b]);
+			if (!((NO_RING | BIT(X)) & BIT(f)))
+				fail_msg("%s | %s ends grants without a word", names[f], names[b]);
 		}
 	}
 }
@@ -245,13 +259,13 @@ static void closing_always_ends(void **state)
 					at = s.next;
 					assert_true(at == G || at == X);
 				}
-				if (at != X) {
-					s = xenbus_front_step(at, ends[e]);
-					at = s.next;
-					assert_int_equal(s.action, XENBUS_RELEASE);
-				}
+				if (at != X)
+					at = xenbus_front_step(at, ends[e]).next;
 				if (at != X)
 					fail_msg("from %s by way %u: %s", names[f], way, names[at]);
+				s = xenbus_front_step(at, ends[e]);
+				assert_true(s.action == XENBUS_RELEASE ||
+					    s.action == XENBUS_RESTART);
 			}
 		}
 	}
