@@ -12,9 +12,9 @@
  * xs_device_look(). What led to a look says only "look again".
  *
  * A look reads the backend's state and follows the table until it rests. Each write of our state
- * reads it again, in the same transaction: what is done after we have said Closed, the end of grants
- * above all, has to be done by what the backend says then. A state that changes after that makes an
- * event, and a look of its own.
+ * reads it again, in the same transaction: what is done after we have said Closed, the end of
+ * grants above all, has to be done by what the backend says then. A state that changes after that
+ * makes an event, and a look of its own.
  *
  * What is shown of a device is dev->view, a copy under dev->view_lock (spinlock), so that a device
  * whose driver sleeps can be looked at too.

@@ -24,7 +24,7 @@
  * So whatever has struck, once nothing strikes any more the two ends come to rest, Connected if
  * they can be. The way to what is wrong is printed, one move a line.
  *
- *	explore MODEL [LIMIT]			one backend: blk, echo, net, nasty, with -force behind it:
+ *	explore MODEL [LIMIT]			one backend: blk, echo, net, nasty; with -force
  *						directories are also removed by force
  *	explore --mutant F B ACTION NEXT MODEL	with that cell of the table changed
  *
@@ -39,7 +39,7 @@
 enum { U, I, W, D, C, G, X, R, S };
 #define CLOSING_OR_CLOSED(s)	((s) == G || (s) == X)
 
-enum ring { NONE, CURRENT, OLD };	/* of whose ring: none; the one that we have; one from before */
+enum ring { NONE, CURRENT, OLD };	/* whose ring: none, the one that we have, one of before */
 
 #define FAILURES_MAX	2		/* of the core, small, so that the worlds are few */
 
@@ -50,7 +50,7 @@ union world {
 		u64 f_device : 1;	/* the core has the device */
 		u64 f_state : 4;	/* our state, as the core has it */
 		u64 f_granted : 1;	/* there is a ring, set up */
-		u64 f_using : 1;	/* the driver's connect was called, its disconnect was not */
+		u64 f_using : 1;	/* between the driver's connect and disconnect */
 		u64 f_looked : 1;	/* f_saw holds what was read and not yet acted upon */
 		u64 f_saw : 4;
 		u64 f_failed : 2;	/* set-ups in a row */
@@ -802,7 +802,8 @@ static void print_world(const union world *w)
 	static const char *const ring[] = { "no ring", "the ring", "an old ring" };
 
 	printf("#      front %s%s%s%s%s%s| store %s | %s%s | back %s%s%s, %s mapped\n",
-	       w->f_device ? xenbus_state_name(w->f_state) : "(none)", w->f_module ? "" : " leaving",
+	       w->f_device ? xenbus_state_name(w->f_state) : "(none)",
+	       w->f_module ? "" : " leaving",
 	       w->f_granted ? " granted" : "", w->f_using ? " using" : "", w->f_event ? " !" : "",
 	       w->f_looked ? " saw " : " ", xenbus_state_name(w->front), xenbus_state_name(w->back),
 	       w->online ? "" : " offline",
