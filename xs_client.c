@@ -78,7 +78,7 @@ static int pump_locked(void)
 	}
 	if (shadow)
 		flags = serve_kernel(flags | xs_shadow_give(shadow));
-	if (waitqueue_active(&client.idle) && xs_conn_quiet(&client.conn))
+	if (waitqueue_active(&client.idle))
 		wake_up(&client.idle);
 	return flags;
 }

@@ -42,7 +42,7 @@ enum xs_life {
  * @epoch: counts connections; a transaction does not outlive its own
  * @pump_again: goes on where a handler stopped, see XS_PUMP_AGAIN
  * @expire: runs while requests with a deadline are under way
- * @idle: woken when the last request leaves
+ * @idle: woken by each pump, for who waits until nothing is under way
  * @signalled: woken at each signal while the ring is not live
  * @mend: has the ring again, or finds that it is dead
  * @revive: looks now and then whether a dead ring has come back

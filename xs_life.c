@@ -93,6 +93,12 @@ static void on_skipped(struct xs_conn *conn, const void *bytes, u32 n)
 	xs_shadow_skipped(client.shadow, bytes, n);
 }
 
+static void conn_begin(void)
+{
+	xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
+	xs_frames_attach(&client.conn);
+}
+
 /* ---- own -------------------------------------------------------------------------------- */
 
 /* The first words with the store. A predecessor may have left bytes unread, and watches. */
@@ -133,8 +139,7 @@ static int own_begin(void)
 
 	if (err)
 		return err;
-	xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
-	xs_frames_attach(&client.conn);
+	conn_begin();
 	client.life = XS_MENDING;
 	err = xs_attach_listen(&client.attach, on_signal, &client);
 	if (err) {
@@ -189,11 +194,20 @@ static bool conn_is_quiet(void)
 	return quiet;
 }
 
-/* From here on only what has begun goes on, the kernel's and ours. */
+static bool kernel_is_between_messages(void)
+{
+	return READ_ONCE(client.life) != XS_LIVE || !READ_ONCE(client.shadow->taking);
+}
+
+/* From here on only what has begun goes on, the kernel's first and then ours. */
 static void stop_new_messages(void)
 {
 	spin_lock_irq(&client.lock);
 	client.shadow->stop = true;
+	spin_unlock_irq(&client.lock);
+	if (!wait_event_timeout(client.idle, kernel_is_between_messages(), xs_client_timeout()))
+		pr_warn("the kernel has stopped in the middle of a message\n");
+	spin_lock_irq(&client.lock);
 	xs_conn_pause(&client.conn);
 	spin_unlock_irq(&client.lock);
 	xs_client_pump();
@@ -278,7 +292,7 @@ static int share_begin(bool first)
 		return err;
 	spin_lock_irq(&client.lock);
 	if (first)
-		xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
+		conn_begin();
 	else
 		xs_conn_attach(&client.conn, client.attach.page);
 	xs_frames_attach(&client.conn);

@@ -21,6 +21,7 @@
 #include "xs_dev.h"
 #include "xs_echo.h"
 #include "xs_front.h"
+#include "xs_pm.h"
 #include "xs_watch.h"
 
 #define TIMEOUT_MAX	3600
@@ -133,12 +134,17 @@ static int __init xsfront_init(void)
 	err = xs_echo_init();
 	if (err)
 		goto err_echo;
+	err = xs_pm_init();
+	if (err)
+		goto err_pm;
 	err = xs_dev_init();	/* last: nothing may fail once somebody can have it open */
 	if (err)
 		goto err_dev;
 	return 0;
 
 err_dev:
+	xs_pm_exit();
+err_pm:
 	xs_echo_exit();
 err_echo:
 	xs_front_exit();
@@ -153,6 +159,7 @@ err_client:
 static void __exit xsfront_exit(void)
 {
 	xs_dev_exit();
+	xs_pm_exit();
 	xs_echo_exit();
 	xs_front_exit();
 	xs_debugfs_exit();

@@ -300,6 +300,17 @@ static int swap_out(void *share)
 	return 0;
 }
 
+/*
+ * Stopping all processors is dear, so it is tried only when it looks as if it would succeed. Looked
+ * at from here, the answer may be wrong either way; what counts is what @swap sees.
+ */
+static int try_swap(struct xs_share *s, int (*swap)(void *))
+{
+	if (!xs_task_sleeps(s->thread))
+		return -EAGAIN;
+	return stop_machine(swap, s, NULL);
+}
+
 /* Between two tries; there is no event for a thread that goes to sleep. */
 static void a_moment(void)
 {
@@ -328,7 +339,7 @@ static void kernel_hears_store(struct xs_share *s)
 
 static void undo_enter(struct xs_share *s, bool heard)
 {
-	while (stop_machine(undo_swap_in, s, NULL))
+	while (try_swap(s, undo_swap_in))
 		a_moment();
 	if (heard)
 		free_irq(s->at->irq, s);
@@ -362,7 +373,7 @@ int xs_share_enter(struct xs_share *share, unsigned long deadline)
 
 	xs_shadow_init(&s->shadow, s->page, s->conn);
 	for (;;) {
-		err = stop_machine(swap_in, s, NULL);
+		err = store_is_empty(s->at->page) ? try_swap(s, swap_in) : -EAGAIN;
 		if (!err) {
 			err = hear_store(s);
 			let_kernel_run(s);
@@ -393,7 +404,7 @@ int xs_share_leave(struct xs_share *share, unsigned long deadline)
 {
 	struct xs_share *s = share;
 
-	while (stop_machine(swap_out, s, NULL)) {
+	while (!s->user->may_leave() || try_swap(s, swap_out)) {
 		if (time_after(jiffies, deadline))
 			return -ETIMEDOUT;
 		a_moment();

@@ -21,7 +21,7 @@ struct xs_share;
  * struct xs_share_user - who slides under the kernel's xenbus
  * @on_store: the store has signalled; hard interrupt
  * @on_kernel: the kernel has signalled; hard interrupt
- * @may_leave: are our own two streams between two messages? All other processors are stopped
+ * @may_leave: is nothing under way? Asked as a guess, and again with all other processors stopped
  * @left: the store's page is the kernel's from here on. All other processors are stopped
  */
 struct xs_share_user {
