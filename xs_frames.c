@@ -8,9 +8,13 @@
  *                                                       ▲
  *                                    one struct reader for each open file
  *
- * A message costs two reads of the clock for a round trip and a copy of its header and path; text
- * is made when somebody reads. What is not read in time is pushed out by what is newer, and each
- * reader is told how many.
+ * A message costs a copy of its header and path; text is made when somebody reads. What is not read
+ * in time is pushed out by what is newer, and each reader is told how many.
+ *
+ * The clock is what can cost: where the hypervisor emulates the TSC, a look at it is a trap, and
+ * two of them would be a twentieth of a round trip. So they are rationed: EXACT_BURST messages in a
+ * row, refilled by one each jiffy, have exact times and latencies; what is beyond, in a flood, has
+ * the time of the last tick and no latency. While somebody follows or traces, all are exact.
  *
  * Values can be secret, so they are not even recorded, unless the module parameter frames_values
  * says so. States of handshakes and the names of errors are no secrets (xs_seen_state()).
@@ -19,7 +23,7 @@
  * reader's.
  *
  * Locks, outermost first: client.lock (xs_client.c; seen() is called under it, and it guards
- * `sent`, `latency` and `conflicts`), `lock` (spinlock, interrupts off: the records). reader->lock
+ * `sent`, `latency`, `conflicts` and the clock's ration), `lock` (spinlock, interrupts off: the records). reader->lock
  * (mutex: one read(2) of a file at a time) is taken outside of `lock`, and not held while waiting.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -45,6 +49,7 @@
 #include "xs_trace.h"
 
 #define RECORDS_BYTES	(64 * 1024)
+#define EXACT_BURST	256
 
 static bool values;
 module_param_named(frames_values, values, bool, 0644);
@@ -99,10 +104,11 @@ struct reader {
 	char line[LINE_MAX];
 };
 
-/* What is on its way: a slot's request. */
+/* What is on its way: a slot's request. @exact: its time is, and its reply's will be. */
 struct sent {
 	u64 ns;
 	u32 id, who, type;
+	bool exact;
 };
 
 static u64 memory[RECORDS_BYTES / sizeof(u64)];
@@ -119,6 +125,8 @@ static bool following;
 static struct sent sent[XS_CONN_SLOTS];
 static u32 latency[XS_LATENCY_TYPES][XS_LATENCY_STEPS];
 static unsigned long conflicts;
+static u64 latest;			/* the time that the last message was given */
+static unsigned long ration = EXACT_BURST, rationed_at;
 
 static const struct {
 	u32 type;
@@ -207,6 +215,34 @@ void xs_sight_result(const struct xs_sight *s, char *result)
 
 /* ---- seeing ------------------------------------------------------------------------------ */
 
+/* May the clock be looked at, for a message and its reply? */
+static bool may_look(void)
+{
+	unsigned long now = jiffies;
+
+	if (READ_ONCE(following) || trace_xs_request_enabled() || trace_xs_reply_enabled() ||
+	    trace_xs_event_enabled())
+		return true;
+	if (now != rationed_at) {
+		ration = min(ration + min(now - rationed_at, (unsigned long)EXACT_BURST),
+			     (unsigned long)EXACT_BURST);
+		rationed_at = now;
+	}
+	if (!ration)
+		return false;
+	ration--;
+	return true;
+}
+
+/* The time of a message, never before that of another one that was seen before it. */
+static u64 time_of(bool exact)
+{
+	u64 now = exact ? ktime_get_ns() : ktime_to_ns(ktime_get_coarse());
+
+	latest = max(latest, now);
+	return latest;
+}
+
 static void count_latency(u32 type, u32 us)
 {
 	u32 step = us ? ilog2(us) + 1 : 0;
@@ -251,6 +287,8 @@ static void see_request(struct xs_sight *s, const struct xs_req *req)
 	struct sent *slot = &sent[s->hdr->req_id & (XS_CONN_SLOTS - 1)];
 
 	s->type = s->hdr->type;
+	slot->exact = may_look();
+	s->ns = time_of(slot->exact);
 	if (req) {
 		s->who = req->who;
 		s->path = xs_seen_path(&req->out);
@@ -265,15 +303,19 @@ static void see_request(struct xs_sight *s, const struct xs_req *req)
 static void see_reply(struct xs_sight *s, const struct xs_conn *conn, const struct xs_req *req)
 {
 	const struct sent *slot = &sent[s->hdr->req_id & (XS_CONN_SLOTS - 1)];
+	bool known = !conn->receiving_stray && slot->id == s->hdr->req_id;
 
 	s->type = s->hdr->type;
+	s->ns = time_of(known && slot->exact);
 	/* What nobody asked is for the kernel, which asked before we came. */
 	s->stray = conn->receiving_stray;
 	if (s->stray) {
 		s->who = XS_WHO_KERNEL;
-	} else if (slot->id == s->hdr->req_id) {
+	} else if (known) {
 		s->type = slot->type;
 		s->who = slot->who;
+	}
+	if (known && slot->exact) {
 		s->us = (u32)min_t(u64, div_u64(s->ns - slot->ns, NSEC_PER_USEC), XS_NO_TIME - 1);
 		count_latency(s->type, s->us);
 	}
@@ -301,6 +343,7 @@ static void see_event(struct xs_sight *s, const struct xs_conn *conn)
 	u32 len;
 
 	s->type = XS_WATCH_EVENT;
+	s->ns = time_of(may_look());
 	if (!nul)
 		return;
 	len = nul - conn->event_buf;
@@ -376,7 +419,6 @@ static void seen(struct xs_conn *conn, enum xs_seen what, const struct xs_req *r
 	struct xs_sight s = {
 		.what = what,
 		.hdr = hdr,
-		.ns = ktime_get_ns(),
 		.who = XS_WHO_UNKNOWN,
 		.us = XS_NO_TIME,
 	};

@@ -47,10 +47,10 @@ enum xs_who_kind {
  * struct xs_sight - a message that goes by
  * @what: request, reply or event
  * @hdr: its header
- * @ns: when, ktime
+ * @ns: when, ktime; in a flood of messages the time of the last tick
  * @who: XS_WHO_*, or a process
  * @type: of the request, also for its reply
- * @us: what the reply took, microseconds, XS_NO_TIME where that is not known
+ * @us: what the reply took, microseconds, XS_NO_TIME where that was not measured
  * @path: what it is about; not NUL-terminated
  * @value: what else it carries that may be shown; an error's name
  * @nvalue: how many pieces

@@ -3,7 +3,7 @@
  * frames_io.c - debugfs xsfront/frames as programs read it. Prints TAP lines for `tap` of
  * test/lab/lib.sh.
  *
- *   frames_io TEST NODE         TEST: see tests[] at the end; NODE: a device node to send requests by
+ *   frames_io TEST NODE      TEST: see tests[] at the end; NODE: a device node to send requests by
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,8 +24,8 @@
 #define HEADER		"# xsfront frames 1: number seconds who direction type path req_id tx_id " \
 			"bytes us result value\n"
 #define SOON_MS		20000	/* a store under emulation is slow; one that is stuck is slower */
-#define KEPT_BYTES	65536	/* what the recorder keeps, and what it needs at the least for a frame */
-#define FRAME_BYTES	56
+#define KEPT_BYTES	65536	/* what the recorder keeps */
+#define FRAME_BYTES	56	/* what it needs for a frame, at the least */
 #define BURST		16
 
 static const char *node;
@@ -124,8 +124,8 @@ static bool parse(const char *text, struct line *l)
 	int end = -1;
 
 	if (sscanf(text, "%lu %lf %31s %c %31s %16499s %x %u %lu %15s %39s %16499s%n", &l->number,
-		   &l->seconds, l->who, &l->direction, l->type, l->path, &l->id, &l->tx, &l->len, l->us,
-		   l->result, l->value, &end) != 12 || text[end] != '\n')
+		   &l->seconds, l->who, &l->direction, l->type, l->path, &l->id, &l->tx, &l->len,
+		   l->us, l->result, l->value, &end) != 12 || text[end] != '\n')
 		return false;
 	if (strcmp(l->who, "kernel") && strcmp(l->who, "module") && strcmp(l->who, "-") &&
 	    strncmp(l->who, "node:", 5))
@@ -151,8 +151,8 @@ static void tally_reply(struct tally *t, const struct line *l, const struct sent
 	long us = strtol(l->us, NULL, 10), between = (l->seconds - s->seconds) * 1e6 + 0.5;
 
 	t->replies++;
-	if (s->id != l->id)
-		return;		/* its request was pushed out */
+	if (s->id != l->id || !strcmp(l->us, "-"))
+		return;		/* its request was pushed out, or the time was not taken */
 	t->answered++;
 	/* Times are cut to microseconds. */
 	if (labs(us - between) > 2 || strncmp(s->path, l->path, sizeof(s->path) - 1)) {
@@ -168,7 +168,8 @@ static void tally_line(struct tally *t, const struct line *l)
 	struct sent *s = &sent[l->id % 16];
 
 	if (l->number != t->last + 1 || l->seconds < t->seconds) {
-		printf("# frame %lu at %f behind %lu at %f\n", l->number, l->seconds, t->last, t->seconds);
+		printf("# frame %lu at %f behind %lu at %f\n", l->number, l->seconds, t->last,
+		       t->seconds);
 		t->wrong++;
 	}
 	t->last = l->number;
@@ -219,8 +220,8 @@ static void t_lines(void)
 	check(!strncmp(text, HEADER, strlen(HEADER)), "the header");
 	check(!tally_text(&t, text), "every line can be taken apart");
 	check(!t.wrong, "numbers, times, latencies and paths fit each other");
-	check(t.answered >= 10 && t.answered >= t.replies - 16, "%lu requests, %lu replies, %lu of them "
-	      "with their request, %lu events", t.requests, t.replies, t.answered, t.events);
+	check(t.answered >= 10, "%lu requests, %lu replies, %lu of them measured, %lu events",
+	      t.requests, t.replies, t.answered, t.events);
 	free(text);
 }
 
@@ -347,7 +348,8 @@ static void t_blocked(void)
 	close(fd);
 
 	pid = blocked_child(&fd);
-	check(send_reads("data/blocked-2", 1) && comes(fd, " < READ data/blocked-2 "), "another one");
+	check(send_reads("data/blocked-2", 1) && comes(fd, " < READ data/blocked-2 "),
+	      "another one");
 	check(follow(false), "not following");
 	check(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status),
 	      "comes to its end");
@@ -384,7 +386,8 @@ static void t_lost(void)
 	after = told ? strtoul(told + 1, NULL, 10) : 0;
 	check(lost > 400, "it is told that %lu are lost", lost);
 	/* The line that it was reading is whole, and maybe some after it in the 200 bytes. */
-	check(after > before + lost && after - lost - before <= 4, "and goes on with frame %lu", after);
+	check(after > before + lost && after - lost - before <= 4, "and goes on with frame %lu",
+	      after);
 	free(text);
 	close(slow);
 
@@ -413,7 +416,8 @@ static void t_odd(void)
 	text = read_text(fd, 65536);
 	close(fd);
 	check(strstr(text, line), "a path of 2999 bytes is whole");
-	check(strstr(text, " > READ a\\x20b\\x0a\\x5c\\xff "), "what is no visible ASCII is escaped");
+	check(strstr(text, " > READ a\\x20b\\x0a\\x5c\\xff "),
+	      "what is no visible ASCII is escaped");
 	check(strstr(text, " > READ \\x2d "), "a hyphen is not the lack of a path");
 	check(strstr(text, " > READ - "), "which is a hyphen");
 	free(text);
