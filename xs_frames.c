@@ -23,8 +23,9 @@
  * reader's.
  *
  * Locks, outermost first: client.lock (xs_client.c; seen() is called under it, and it guards
- * `sent`, `latency`, `conflicts` and the clock's ration), `lock` (spinlock, interrupts off: the records). reader->lock
- * (mutex: one read(2) of a file at a time) is taken outside of `lock`, and not held while waiting.
+ * `sent`, `latency`, `conflicts` and the clock's ration), `lock` (spinlock, interrupts off: the
+ * records). reader->lock (mutex: one read(2) of a file at a time) is taken outside of `lock`, and
+ * not held while waiting.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
