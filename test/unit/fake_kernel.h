@@ -28,8 +28,10 @@
 #include <string.h>
 #include <xen/io/xs_wire.h>
 
-#define FK_REQUESTS	2048u
+#ifndef FK_REQUESTS
+#define FK_REQUESTS	2048u		/* that it keeps */
 #define FK_EVENTS	4096u
+#endif
 #define FK_RING		1024u
 #define FK_HEADER	16u
 #define FK_PAYLOAD	4096u

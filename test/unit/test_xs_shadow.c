@@ -439,6 +439,22 @@ static void fire(struct world *w, const char *path, const char *token)
 	w->s.event = true;
 }
 
+/* As xs_life.c does it where the server offers a reconnection. */
+static void break_and_reconnect(struct world *w, int err)
+{
+	w->s.page->server_features |= XS_FEATURE_RECONNECT;
+	xs_conn_break(w->c, err);
+	check_box(w);
+	if (xs_shadow_give(w->sh) & XS_PUMP_KERNEL)
+		fk_wake(&w->k);
+	xs_conn_ask_reconnect(w->c);
+	fs_signal(&w->s);
+	fs_run(&w->s);
+	assert_true(xs_conn_reconnected(w->c));
+	xs_conn_restart(w->c, true);
+	w->due = true;
+}
+
 /* ---- the plain ways ------------------------------------------------------------------------ */
 
 static const struct {
@@ -912,23 +928,94 @@ static void deaf_with_requests(void **state)
 	}
 }
 
-/* ---- the connection breaks ----------------------------------------------------------------- */
-
-/* As xs_life.c does it where the server offers a reconnection. */
-static void break_and_reconnect(struct world *w, int err)
+/*
+ * A deaf kernel, 16 of its requests under way, and the box filled by the byte, so that the next
+ * message of the store may be the one that does not fit any more, or has just its place.
+ */
+static struct world *world_filled(u32 bytes)
 {
-	w->s.page->server_features |= XS_FEATURE_RECONNECT;
-	xs_conn_break(w->c, err);
-	check_box(w);
-	if (xs_shadow_give(w->sh) & XS_PUMP_KERNEL)
-		fk_wake(&w->k);
-	xs_conn_ask_reconnect(w->c);
-	fs_signal(&w->s);
-	fs_run(&w->s);
-	assert_true(xs_conn_reconnected(w->c));
-	xs_conn_restart(w->c, true);
-	w->due = true;
+	struct world *w = world_at(bytes, bytes, bytes);
+	char ev[4096];
+	u32 i, len;
+
+	w->k.deaf = true;
+	w->s.throttle = 0;
+	w->s.twist = hold_all;
+	for (i = 0; i < 16; i++)
+		ask_pattern(w, i, 4096);
+	settled(w);
+	memset(ev, 'e', sizeof(ev));
+	ev[1] = '\0';
+	for (bytes += 1024; bytes; bytes -= 16 + len) {		/* the ring holds 1024 */
+		len = bytes > 2 * 4112 ? 4096 : bytes > 4112 ? bytes / 2 - 16 : bytes - 16;
+		ev[len - 1] = '\0';
+		fs_send(&w->s, XS_WATCH_EVENT, 0, 0, ev, len);
+		ev[len - 1] = 'e';
+	}
+	w->s.event = true;
+	settled(w);
+	return w;
 }
+
+static void box_at_its_edge(void **state)
+{
+	const u32 most = XS_SHADOW_BOX - (16 + 4096) - 16 * (16 + 4);
+	struct world *w;
+	u32 fill, i;
+
+	for (fill = most - 30; fill < most + 30; fill++) {
+		w = world_filled(fill);
+		assert_int_equal(w->sh->head - w->sh->tail, fill);
+		assert_int_equal(w->c->hold, fill > most);
+		w->s.frame[0]->held = false;	/* a reply of 4096 bytes */
+		w->s.event = true;
+		settled(w);
+		assert_int_equal(w->sh->stats.replies, fill <= most);
+		break_and_reconnect(w, -ECONNRESET);
+		w->s.twist = NULL;
+		w->k.deaf = false;
+		fk_wake(&w->k);
+		settled(w);
+		for (i = 0; i < 16; i++)
+			assert_int_not_equal(w->k.request[i].order, 0);
+		assert_int_equal(w->sh->stats.failed, 15 + (fill > most));
+		still_works(w);
+		end(w);
+	}
+}
+
+/* It reads one ring-full and no more: that is room enough for our reply, which comes at once. */
+static void deaf_again(void **state)
+{
+	struct world *w = world_filled(XS_SHADOW_BOX - 4112 - 320 + 1);
+	struct call *c;
+
+	w->s.twist = NULL;
+	w->s.extra = 1;
+	fs_send(&w->s, XS_WATCH_EVENT, 0, 0, "a\0b", 4);	/* what stands in the store's ring */
+	w->s.event = true;
+	settled(w);
+	assert_true(w->c->hold);
+	assert_int_equal(w->k.events, 0);
+	w->k.deaf = false;
+	fk_wake(&w->k);
+	while (w->k.read < 1024)
+		assert_true(fk_step(&w->k));
+	w->k.deaf = true;
+	settled(w);
+	assert_int_equal(w->s.page->rsp_cons, w->s.page->rsp_prod);
+	w->k.deaf = false;
+	fs_release(&w->s);
+	fk_wake(&w->k);
+	settled(w);
+	check_kernel(w);
+	c = sent(w, call_pattern(5, 5));
+	settled(w);
+	check_call(c);
+	end(w);
+}
+
+/* ---- the connection breaks ----------------------------------------------------------------- */
 
 /* Again and again, with a kernel that reads nothing, and all that it asked under way. */
 static void breaks_in_a_row(void **state)
@@ -1536,6 +1623,7 @@ static void quiet_vectors(void **state)
 	while (!r->order) {
 		assert_false(xs_shadow_quiet(w->sh));
 		fk_step(&w->k);
+		assert_true(r->order || !xs_shadow_quiet(w->sh));
 		assert_int_equal(pump(w), 0);
 	}
 	settled(w);
@@ -1687,6 +1775,7 @@ static void features_appear(void **state)
 static void asks_reconnect(void **state)
 {
 	struct world *w = world();
+	u32 i;
 
 	settled(w);
 	assert_false(xs_shadow_asks_reconnect(w->sh));
@@ -1701,8 +1790,10 @@ static void asks_reconnect(void **state)
 	w->k.deaf = true;
 	ask_write(w, 5, "big", 3000);
 	w->k.may_write = 1500;
-	fire(w, "p", "tok");
+	for (i = 0; i < 100; i++)
+		fire(w, "p", "tok");
 	settled(w);
+	assert_true(w->sh->head != w->sh->tail);
 	assert_false(xs_shadow_quiet(w->sh));
 	w->page->connection = 1;
 	assert_true(xs_shadow_asks_reconnect(w->sh));
@@ -1774,6 +1865,8 @@ static void dead_vectors(void **state)
 		xs_shadow_dead(w->sh);
 		ahead = w->page->rsp_prod - w->page->rsp_cons;
 		assert_int_equal(ahead > 1024, rows[i].bad);
+		if (!rows[i].bad)
+			assert_int_equal(ahead, 0);	/* nothing that it could read */
 		assert_int_equal(w->page->error, rows[i].error);
 		assert_int_equal(w->page->server_features, rows[i].features);
 		end(w);
@@ -1950,6 +2043,8 @@ int main(void)
 		cmocka_unit_test(odd_events_pass),
 		cmocka_unit_test(deaf_kernel),
 		cmocka_unit_test(deaf_with_requests),
+		cmocka_unit_test(box_at_its_edge),
+		cmocka_unit_test(deaf_again),
 		cmocka_unit_test(breaks_in_a_row),
 		cmocka_unit_test(broken_requests),
 		cmocka_unit_test(queued_requests_wait),
