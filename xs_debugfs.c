@@ -18,6 +18,7 @@
 #include "xs_client.h"
 #include "xs_debugfs.h"
 #include "xs_dev.h"
+#include "xs_devices.h"
 #include "xs_frames.h"
 #include "xs_source.h"
 
@@ -107,6 +108,7 @@ void xs_debugfs_init(void)
 {
 	dir = debugfs_create_dir(KBUILD_MODNAME, NULL);
 	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
+	debugfs_create_file("devices", 0400, dir, NULL, &xs_devices_fops);
 	debugfs_create_file("frames", 0600, dir, NULL, &xs_frames_fops);
 }
 

@@ -33,6 +33,7 @@
 #include "xenbus_state.h"
 #include "xs_client.h"
 #include "xs_front.h"
+#include "xs_why.h"
 
 /* A pair of states leads to the next one at once; this many in a row, and something is odd. */
 #define STEPS_MAX	8
@@ -147,11 +148,13 @@ void xs_device_view(struct xs_front_dev *dev, struct xs_front_view *view)
  * xs_device_rests() - is a device where it may stay?
  * @view: what is known of it
  *
- * Return: whether it is connected, or switched off by its backend, or not wanted by its driver.
+ * Return: whether both ends are Connected, or it is switched off by its backend, or not wanted by
+ * its driver.
  */
 bool xs_device_rests(const struct xs_front_view *view)
 {
-	return !view->doing && (view->connected || view->offline || view->refused);
+	return !view->doing && (view->offline || view->refused ||
+				(view->connected && view->back == XenbusStateConnected));
 }
 
 /* Not before the device has stood still for @seconds does the log say why. */
@@ -220,7 +223,9 @@ static void on_stuck(struct work_struct *work)
 	xs_device_view(dev, &view);
 	if (xs_device_rests(&view))
 		return;
+	xs_why_say(dev, &view);
 	arm_stuck(dev, STUCK_AGAIN);
+	xs_device_look(dev);	/* should an event have been lost, it is made up for here */
 }
 
 /* ---- what the driver does --------------------------------------------------------------- */
@@ -346,7 +351,10 @@ static void look_later(struct xs_front_dev *dev)
 	queue_delayed_work(xs_front_queue, &dev->work, XS_RETRY_SECONDS * HZ);
 }
 
-/* Reads the backend's state. A directory that has gone, or cannot be read, has state Unknown. */
+/*
+ * Reads the backend's state. A directory that has gone, or cannot be read, has state Unknown; what
+ * is no number is no state.
+ */
 static int read_back(struct xs_front_dev *dev, u32 *state)
 {
 	const struct xs_front_key key = XS_KEY_U32("state", state);
@@ -356,6 +364,10 @@ static int read_back(struct xs_front_dev *dev, u32 *state)
 		return err;
 	if (one == -ENOENT || one == -EACCES) {
 		*state = XenbusStateUnknown;
+		one = 0;
+	}
+	if (one == -EINVAL || one == -ERANGE) {
+		*state = ~0u;
 		one = 0;
 	}
 	return one;
@@ -570,9 +582,11 @@ static int adopt(struct xs_front_dev *dev, const struct identity *who)
 
 	if (!backend)
 		return -ENOMEM;
-	spin_lock(&dev->view_lock);
 	dev->backend = backend;
 	dev->backend_id = (u16)who->id;
+	spin_lock(&dev->view_lock);
+	dev->view.backend = backend;
+	dev->view.backend_id = dev->backend_id;
 	dev->view.front = own_state(who->state);
 	spin_unlock(&dev->view_lock);
 	err = call(dev, dev->type->drv->probe, "probe");
@@ -625,8 +639,8 @@ static void identify(struct xs_front_dev *dev)
 	} else if (err && err != -ENOENT) {
 		pr_err("%s: cannot be used: error %d\n", dev->node, err);
 	}
-	set_error(dev, err ? "reading who the backend is" : dev->view.failed,
-		  err ? : dev->view.error);
+	if (err && err != -ENOENT)
+		set_error(dev, "reading who the backend is", err);
 	kfree(who);
 }
 
@@ -655,6 +669,13 @@ static void look_at_backend(struct xs_front_dev *dev)
 	follow(dev);
 }
 
+/* What has failed may go well now: somebody has changed something. */
+static void forgive(struct xs_front_dev *dev)
+{
+	dev->failures = 0;
+	set_flag(dev, &dev->view.left_alone, false);
+}
+
 static void finish(struct xs_front_dev *dev)
 {
 	if (asked(dev, XS_ASK_GONE) && dev->view.found)
@@ -675,8 +696,14 @@ static void on_work(struct work_struct *work)
 {
 	struct xs_front_dev *dev = container_of(to_delayed_work(work), struct xs_front_dev, work);
 
-	if (!is_ending(dev) && test_and_clear_bit(XS_ASK_IDENTIFY, &dev->asked))
+	if (test_and_clear_bit(XS_ASK_RETRY, &dev->asked))
+		forgive(dev);
+	if (!dev->failures && !dev->view.refused)
+		set_error(dev, NULL, 0);	/* what fails again will be said again */
+	if (!is_ending(dev) && test_and_clear_bit(XS_ASK_IDENTIFY, &dev->asked)) {
+		forgive(dev);
 		identify(dev);
+	}
 	if (!is_ending(dev) && dev->view.found)
 		look_at_backend(dev);
 	if (is_ending(dev) || has_left(dev))
@@ -735,7 +762,8 @@ struct xs_front_dev *xs_device_new(struct xs_front_type *type, unsigned int id)
 	INIT_LIST_HEAD(&dev->keys);
 	INIT_DELAYED_WORK(&dev->work, on_work);
 	INIT_DELAYED_WORK(&dev->stuck, on_stuck);
-	dev->view.front_since = ktime_get_ns();
+	dev->view.born = ktime_get_ns();
+	dev->view.front_since = dev->view.born;
 	arm_stuck(dev, STUCK_SECONDS);
 	return dev;
 }

@@ -43,13 +43,30 @@ struct xs_handle *xs_front_store;
 static LIST_HEAD(groups);
 static DEFINE_HASHTABLE(by_backend, 8);
 static DECLARE_WAIT_QUEUE_HEAD(moved);
+static atomic_t moves;	/* counts, so that none is missed */
 
 /**
  * xs_front_moved() - a device is not where it was: those who wait look again
  */
 void xs_front_moved(void)
 {
+	atomic_inc(&moves);
 	wake_up_all(&moved);
+}
+
+/**
+ * xs_front_wait_moved() - wait until a device is not where it was
+ * @seen: what was seen last; takes what is seen now
+ * @timeout: in jiffies, 0 not to wait
+ *
+ * Return: false when the caller is being killed.
+ */
+bool xs_front_wait_moved(unsigned int *seen, long timeout)
+{
+	long left = wait_event_killable_timeout(moved, atomic_read(&moves) != *seen, timeout);
+
+	*seen = atomic_read(&moves);
+	return left >= 0;
 }
 
 /* ---- where the backends are ------------------------------------------------------------- */
@@ -59,14 +76,22 @@ static u32 hash_of(const char *path, size_t len)
 	return full_name_hash(NULL, path, len);
 }
 
-/* Those whose backend's directory is just the first @len bytes of @path. */
-static void look_by_backend(const char *path, size_t len)
+/*
+ * Those whose backend's directory is just the first @len bytes of @path. With @key it is one of its
+ * other keys that has changed, which is news only for who waits for a key.
+ */
+static void look_by_backend(const char *path, size_t len, bool key)
 {
 	struct xs_front_dev *dev;
 
-	hash_for_each_possible(by_backend, dev, hash, hash_of(path, len))
-		if (!strncmp(dev->backend, path, len) && !dev->backend[len])
+	hash_for_each_possible(by_backend, dev, hash, hash_of(path, len)) {
+		if (strncmp(dev->backend, path, len) || dev->backend[len])
+			continue;
+		if (!key)
 			xs_device_look(dev);
+		else if (READ_ONCE(dev->view.key_error))
+			xs_device_ask(dev, XS_ASK_RETRY);
+	}
 }
 
 static void look_all(const struct xs_front_group *group)
@@ -88,10 +113,12 @@ static void on_backends(void *ctx, const char *path, bool again)
 	mutex_lock(&xs_front_lock);
 	if (again || strlen(path) <= strlen(group->path))
 		look_all(group);
-	else if (key && (!strcmp(key, "/state") || !strcmp(key, "/online")))
-		look_by_backend(path, key - path);
+	else if (!strcmp(key, "/state") || !strcmp(key, "/online"))
+		look_by_backend(path, key - path, false);
 	else
-		look_by_backend(path, strlen(path));
+		look_by_backend(path, key - path, true);
+	if (!again)
+		look_by_backend(path, strlen(path), false);
 	mutex_unlock(&xs_front_lock);
 }
 

@@ -69,6 +69,7 @@ struct xs_front_group {
 /* What others ask of a device: bits of dev->asked. */
 enum xs_front_ask {
 	XS_ASK_IDENTIFY,	/* read again who you are */
+	XS_ASK_RETRY,		/* what was wrong may be right now: try what has failed again */
 	XS_ASK_GONE,		/* your directory is no more: write nothing, and end */
 	XS_ASK_LEAVE,		/* your driver is going away: close, and end */
 	XS_ASK_END,		/* end now, whatever the backend does */
@@ -87,11 +88,14 @@ struct xs_transition {
 
 /**
  * struct xs_front_view - what others may know of a device; a copy can be had at any time
+ * @born: when it was found, in ns of ktime_get()
+ * @backend: the backend's directory, which lives as long as the device; NULL while it is not known
+ * @backend_id: the backend's domain
  * @front: our state
- * @back: the backend's, as read last
+ * @back: the backend's, as read last; ~0 for one that is no number
  * @front_since: since when, in ns of ktime_get()
  * @back_since: since when we know
- * @found: it has a backend that we know; since when there is a device at all is in @front_since
+ * @found: its driver has taken it
  * @connected: data flows
  * @offline: both are closed, and the backend does not want to be called again
  * @refused: the driver does not want it
@@ -106,6 +110,9 @@ struct xs_transition {
  * @history: the last ones; number n is at n % XS_HISTORY
  */
 struct xs_front_view {
+	u64 born;
+	const char *backend;
+	u16 backend_id;
 	u32 front, back;
 	u64 front_since, back_since;
 	bool found, connected, offline, refused, left_alone;
@@ -182,6 +189,7 @@ void xs_front_exit(void);
 int xs_front_join(struct xs_front_dev *dev);
 void xs_front_forget(struct xs_front_dev *dev);
 void xs_front_moved(void);
+bool xs_front_wait_moved(unsigned int *seen, long timeout);
 
 /* xs_device.c */
 struct xs_front_dev *xs_device_new(struct xs_front_type *type, unsigned int id);

@@ -116,7 +116,7 @@ static void key_is_wrong(struct xs_front_dev *dev, const char *name, int err)
 	pr_err("%s: %s/%s %s: error %d\n", dev->node, dev->backend, name, what_is_wrong(err), err);
 	spin_lock(&dev->view_lock);
 	strscpy(dev->view.key, name, sizeof(dev->view.key));
-	dev->view.key_error = err;
+	WRITE_ONCE(dev->view.key_error, err);
 	spin_unlock(&dev->view_lock);
 }
 
@@ -151,7 +151,7 @@ int xs_front_read_keys(struct xs_front_dev *dev, const struct xs_front_key *keys
 	kfree(errs);
 	if (!err) {
 		spin_lock(&dev->view_lock);
-		dev->view.key_error = 0;
+		WRITE_ONCE(dev->view.key_error, 0);
 		spin_unlock(&dev->view_lock);
 	}
 	return err;

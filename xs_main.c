@@ -19,27 +19,34 @@
 #include "xs_client.h"
 #include "xs_debugfs.h"
 #include "xs_dev.h"
+#include "xs_devices.h"
 #include "xs_echo.h"
 #include "xs_front.h"
 #include "xs_pm.h"
 #include "xs_watch.h"
 
-#define TIMEOUT_MAX	3600
+#define SECONDS_MAX	3600
 
 unsigned int xs_timeout = 30;
+unsigned int xs_wait;
 
-static int set_timeout(const char *text, const struct kernel_param *param)
+static int set_seconds(const char *name, const char *text, unsigned int least, unsigned int *to)
 {
 	unsigned int value;
 
-	if (kstrtouint(text, 0, &value) || value < 1 || value > TIMEOUT_MAX) {
+	if (kstrtouint(text, 0, &value) || value < least || value > SECONDS_MAX) {
 		/* What is written to the file in /sys ends with a newline. */
-		pr_err("timeout: '%.*s' is not a number of seconds from 1 to %u\n",
-		       (int)strcspn(text, "\n"), text, TIMEOUT_MAX);
+		pr_err("%s: '%.*s' is not a number of seconds from %u to %u\n", name,
+		       (int)strcspn(text, "\n"), text, least, SECONDS_MAX);
 		return -EINVAL;
 	}
-	WRITE_ONCE(xs_timeout, value);
+	WRITE_ONCE(*to, value);
 	return 0;
+}
+
+static int set_timeout(const char *text, const struct kernel_param *param)
+{
+	return set_seconds("timeout", text, 1, &xs_timeout);
 }
 
 static const struct kernel_param_ops timeout_ops = {
@@ -105,6 +112,19 @@ module_param_cb(attached, &attached_ops, NULL, 0444);
 __MODULE_PARM_TYPE(attached, "charp");
 MODULE_PARM_DESC(attached, "the way that was taken, and why (read only)");
 
+static int set_wait(const char *text, const struct kernel_param *param)
+{
+	return set_seconds("wait", text, 0, &xs_wait);
+}
+
+static const struct kernel_param_ops wait_ops = {
+	.set = set_wait,
+	.get = param_get_uint,
+};
+module_param_cb(wait, &wait_ops, &xs_wait, 0444);
+__MODULE_PARM_TYPE(wait, "uint");
+MODULE_PARM_DESC(wait, "seconds that loading waits for each device to connect (default 0)");
+
 static int get_state(char *buf, const struct kernel_param *param)
 {
 	return sysfs_emit(buf, "%s\n", xs_life_name());
@@ -140,6 +160,7 @@ static int __init xsfront_init(void)
 	err = xs_dev_init();	/* last: nothing may fail once somebody can have it open */
 	if (err)
 		goto err_dev;
+	xs_devices_wait();
 	return 0;
 
 err_dev:

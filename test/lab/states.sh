@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0
+# lab: --type pv
+# lab: --type pvh
+# timeout: 150
+#
+# states.sh - all 6561 sequences of 4 backend states, written by hand from dom0, half of them in
+# each configuration: the guest lives, and answers each state as the table says. See front_dom0.c.
+# shellcheck source-path=SCRIPTDIR
+. ./lib.sh
+
+dmesg -n 1	# the console is slow
+tell ready
+tap ./front_guest 140
+dmesg -n 7
+ok "no page is with a backend" grep -q ': 0 now, 0 so far$' /sys/kernel/debug/xsfront/devices
+ok "no device is left" wait_for 5 sh -c '! grep -q ^device/echo/ /sys/kernel/debug/xsfront/devices'
+ok "nor is its node" test ! -e /dev/xsecho0
+ok "a device connects after that" wait_for 20 test -c /dev/xsecho16
+tap ./echo_io stream /dev/xsecho16 5000
+ok "rmmod" rmmod xsfront
+plan
