@@ -389,12 +389,22 @@ static bool online(struct xs_front_dev *dev)
 	return value != 0;
 }
 
+/* It has failed, just now or too often. */
+static bool held_back(struct xs_front_dev *dev)
+{
+	if (!dev->failures)
+		return false;
+	if (dev->failures < FAILURES_MAX && time_before(jiffies, dev->not_before))
+		look_later(dev);
+	return dev->failures >= FAILURES_MAX || time_before(jiffies, dev->not_before);
+}
+
 /* May it begin anew now? */
 static bool may_restart(struct xs_front_dev *dev)
 {
 	bool on;
 
-	if (asked(dev, XS_ASK_LEAVE) || dev->failures >= FAILURES_MAX)
+	if (asked(dev, XS_ASK_LEAVE) || held_back(dev))
 		return false;
 	on = online(dev);
 	set_flag(dev, &dev->view.offline, !on);
@@ -406,11 +416,8 @@ static struct xenbus_step next_step(struct xs_front_dev *dev)
 	struct xenbus_step step = xenbus_front_step(dev->view.front, dev->view.back);
 	const struct xenbus_step closed = { XENBUS_RELEASE, XenbusStateClosed };
 
-	if (step.action == XENBUS_RESTART && dev->failures &&
-	    time_before(jiffies, dev->not_before)) {
-		look_later(dev);
-		step = closed;
-	}
+	if (step.action == XENBUS_SETUP && held_back(dev))
+		step = (struct xenbus_step){ XENBUS_WAIT, (u8)dev->view.front };
 	if (step.action == XENBUS_RESTART && !may_restart(dev))
 		step = closed;
 	/* Who leaves closes, whatever the backend does; if it has begun to, this says WAIT. */
@@ -439,10 +446,11 @@ static int write_state(struct xs_front_dev *dev, u32 next)
 }
 
 /*
- * A step has failed. Closes from our side; what the backend may have mapped is kept until it has
- * let go, as in every other closing. Begins anew after a while.
+ * A step has failed. Of a set-up that has the backend has seen nothing: it is tried again after a
+ * while. Else we close from our side; what the backend may have mapped is kept until it has let go,
+ * as in every other closing, and all begins anew.
  */
-static void give_up(struct xs_front_dev *dev)
+static void give_up(struct xs_front_dev *dev, u8 failed)
 {
 	struct xenbus_step step = xenbus_front_close(dev->view.front);
 
@@ -451,12 +459,14 @@ static void give_up(struct xs_front_dev *dev)
 		pr_err("%s: failed %d times in a row; left alone\n", dev->node, FAILURES_MAX);
 		set_flag(dev, &dev->view.left_alone, true);
 	}
+	look_later(dev);
+	if (failed == XENBUS_SETUP)
+		return;
 	act(dev, step);
 	if (step.next != dev->view.front) {
 		write_state(dev, step.next);
 		set_states(dev, step.next, dev->back_now);
 	}
-	look_later(dev);
 }
 
 /* Who failed? The store: the device is left as it is, and the same step is taken again. */
@@ -472,7 +482,7 @@ static void step_failed(struct xs_front_dev *dev, struct xenbus_step step, int e
 	if (xs_store_failed(err))
 		look_later(dev);
 	else
-		give_up(dev);
+		give_up(dev, step.action);
 }
 
 /* Takes one step. Returns whether our state has changed by it. */

@@ -85,6 +85,7 @@ static void look_by_backend(const char *path, size_t len, bool key)
 	struct xs_front_dev *dev;
 
 	hash_for_each_possible(by_backend, dev, hash, hash_of(path, len)) {
+		/* cppcheck-suppress uninitvar ; what the loop sets is beyond it */
 		if (strncmp(dev->backend, path, len) || dev->backend[len])
 			continue;
 		if (!key)

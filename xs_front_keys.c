@@ -276,15 +276,15 @@ static int flight_init(struct flight *f, struct xs_front_dev *dev, u32 state, bo
 	return 0;
 }
 
-/* A state that was read. One that is not there, or not to be read, is Unknown, as ever. */
+/* A state that was read. One that is not there, or not to be read, is Unknown; nonsense is ~0. */
 static u32 look(const struct flight *f, unsigned int which)
 {
 	int len = f->ops[which].result;
 	u32 state;
 
-	if (len < 0 || xs_number(f->read[which], len, &state))
+	if (len == -ENOENT || len == -EACCES)
 		return XenbusStateUnknown;
-	return state;
+	return len < 0 || xs_number(f->read[which], len, &state) ? ~0u : state;
 }
 
 /* May our state be written? */

@@ -13,7 +13,9 @@ tell ready
 tap ./front_guest 140
 dmesg -n 7
 ok "no page is with a backend" grep -q ': 0 now, 0 so far$' /sys/kernel/debug/xsfront/devices
-ok "no device is left" wait_for 5 sh -c '! grep -q ^device/echo/ /sys/kernel/debug/xsfront/devices'
+left() { grep -Eq '^device/echo/([0-9]|1[0-5]):' /sys/kernel/debug/xsfront/devices; }
+none_left() { ! left; }
+ok "no device of those is left" wait_for 2 none_left
 ok "nor is its node" test ! -e /dev/xsecho0
 ok "a device connects after that" wait_for 20 test -c /dev/xsecho16
 tap ./echo_io stream /dev/xsecho16 5000

@@ -43,7 +43,7 @@ static void check(unsigned int id, u32 front, u32 back)
 		   back == devs[id].back && front == step.next;
 
 	if (devs[id].seen && !good) {
-		printf("# device %u: %u %u became %u %u\n", id, devs[id].front, devs[id].back, front,
+		printf("# %u: %u %u became %u %u\n", id, devs[id].front, devs[id].back, front,
 		       back);
 		bad++;
 	}
