@@ -5,12 +5,12 @@
  *
  *   fake_kernel ◀─shadow page─▶ xs_shadow ─ xs_conn ◀─store page─▶ fake_server
  *
- * Oracle. Each request of the kernel gets exactly one reply, with its own id and the bytes that were
- * meant for it, or EIO where the connection broke; each event comes to the one who asked. Our calls
- * end once, with their bytes. The box always has room for what may have to go into it. When the
- * kernel reads and the server answers, all come to rest with nothing open: whoever sleeps with a
- * request open was not woken. A kernel that scribbles over its page harms itself alone. A server
- * that does not keep to the protocol harms all, but nothing hangs, and all ends with xs_conn_fail().
+ * Oracle. Each request of the kernel gets exactly one reply, with its own id and the bytes that
+ * were meant for it, or EIO where the connection broke; each event comes to the one who asked. Our
+ * calls end once, with their bytes. The box always has room for what may have to go into it. When
+ * the kernel reads and the server answers, all come to rest with nothing open: whoever sleeps with
+ * a request open was not woken. A kernel that scribbles over its page harms itself alone. A server
+ * that does not keep to the protocol harms all, but nothing hangs, and xs_conn_fail() ends all.
  */
 #include "fuzz.h"
 #include "xs_port.h"
@@ -343,14 +343,21 @@ static void come(struct input *in, u32 seed)
 	for (i = byte(in); i; i--)
 		fk_step(&w.k);
 	w.k.chunk = 0;
-	/* to where it is between two steps; what it has not read stays in the ring */
+	/* to where it is between two requests; what it has not read stays in the ring */
+	w.k.may_write = 0;
 	w.k.deaf = true;
 	while (fk_step(&w.k))
 		;
+	w.k.may_write = ~0u;
 	w.k.deaf = false;
+	if (w.k.sent && w.k.sent < w.k.request[w.k.writing].size) {
+		fk_wake(&w.k);
+		settle();
+	}
 	w.k.tell = false;
 	fs_signal(&w.s);
 	w.asked_before = w.k.requests;
+	w.s.extra = fk_open(&w.k);	/* not known to us; real servers answer in order */
 	xs_conn_init(w.c, w.s.page, seed, on_watch_event);
 	w.c->stray = on_stray;
 	w.c->skipped = on_skipped;
@@ -535,8 +542,11 @@ static void come_to_rest(void)
 	w.k.deaf = false;
 	w.k.may_write = ~0u;
 	fk_wake(&w.k);
-	if (w.mad)	/* whatever it has done: now it cannot be served any more */
+	if (w.mad) {	/* whatever it has done: now it cannot be served any more */
+		w.k.phase = FK_SLEEP;
+		w.k.may_write = 0;
 		w.page->req_prod = w.sh->req.at - 1;
+	}
 	w.due = 1;
 	settle();
 	if (w.hostile)
@@ -618,7 +628,8 @@ static void end_all(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct input in = { data, data + size };
+	struct input in = { data, data + size - (size > 32 ? 11 : 0) };
+	struct input last = { in.end, data + size };	/* for go_back() */
 	u32 req_at = word(&in), rsp_at = word(&in), seed = word(&in);
 
 	memset(&w, 0, sizeof(w));
@@ -634,7 +645,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		operate(&in);
 	come_to_rest();
 	if (!w.hostile && !w.mad && !w.muted && seed & 0x80000000)
-		go_back(&in);
+		go_back(&last);
 	end_all();
 	free(w.c);
 	free(w.sh);

@@ -992,7 +992,7 @@ static void deaf_again(void **state)
 
 	w->s.twist = NULL;
 	w->s.extra = 1;
-	fs_send(&w->s, XS_WATCH_EVENT, 0, 0, "a\0b", 4);	/* what stands in the store's ring */
+	fs_send(&w->s, XS_WATCH_EVENT, 0, 0, "a\0b", 4);	/* stays in the store ring */
 	w->s.event = true;
 	settled(w);
 	assert_true(w->c->hold);
