@@ -263,6 +263,9 @@ void xs_conn_forget(struct xs_conn *conn, int err)
 		if (req)
 			finish(req, err);
 	}
+	/* of what has come in part nobody gets the rest */
+	conn->forgotten = conn->in.told && !conn->in.whole && !conn->receiving_stray &&
+		conn->in.hdr.type != XS_WATCH_EVENT;
 }
 
 /**
@@ -484,6 +487,7 @@ static int on_header(struct xs_conn *conn)
 
 	conn->receiving = NULL;
 	conn->receiving_stray = false;
+	conn->forgotten = false;
 	if (conn->seeking) {
 		conn->seeking = false;
 		conn->stats.dropped += conn->rsp.at - conn->seek_from - XS_HDR_SIZE;
@@ -556,6 +560,10 @@ static void on_message(struct xs_conn *conn)
 	conn->receiving = NULL;
 	if (conn->in.hdr.type == XS_WATCH_EVENT) {
 		on_event(conn);
+		return;
+	}
+	if (conn->forgotten) {
+		conn->stats.late++;
 		return;
 	}
 	if (conn->receiving_stray) {	/* by now a slot may have its id */

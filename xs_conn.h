@@ -137,6 +137,7 @@ struct xs_slot {
  * @in: the message that is being received
  * @receiving: whom its payload belongs to; NULL for events and what is dropped
  * @receiving_stray: it is nobody's here
+ * @forgotten: it was ours until xs_conn_forget(), and is dropped
  * @event: called for each watch event with path and token, both NUL-terminated
  * @seen: called for each message, whose header is @hdr; NULL (after xs_conn_init()) for nobody.
  *	  @req is the request, or the one that is answered: its type, len and payload are there, its
@@ -168,6 +169,7 @@ struct xs_conn {
 	struct xs_in in;
 	struct xs_req *receiving;
 	bool receiving_stray;
+	bool forgotten;
 	void (*event)(struct xs_conn *conn, const char *path, const char *token);
 	void (*seen)(struct xs_conn *conn, enum xs_seen what, const struct xs_req *req,
 		     const struct xsd_sockmsg *hdr);

@@ -1593,6 +1593,94 @@ static void pause(void **state)
 	end(w);
 }
 
+/*
+ * What is in flight is forgotten when a reply has come in part, cut at each byte: whoever asked, the
+ * rest of it goes to nobody, and both streams come to rest.
+ */
+static void forget_at(u32 cut, u32 who)
+{
+	struct world *w = world_at(cut, 0u - cut, cut);
+	struct call *c[3];
+	u32 i, seen;
+
+	w->s.twist = hold_all;
+	for (i = 0; i < 3; i++)
+		send_call(w, c[i] = call_pattern(60, i));
+	for (i = 0; i < 3; i++)
+		ask_pattern(w, i, 60);
+	settled(w);
+	assert_int_equal(w->s.frames, 6);
+	if (who == 2)		/* nobody's already */
+		assert_true(xs_conn_abandon(w->c, &c[0]->req));
+	w->s.frame[who == 1 ? 3 : 0]->held = false;
+	w->s.chunk = cut;
+	w->s.event = true;
+	for (seen = w->c->in.have; w->c->in.whole || w->c->in.have != cut; ) {
+		assert_true(fs_step(&w->s));
+		fs_take_kick(&w->s);
+		assert_int_equal(pump(w), 0);
+	}
+	xs_conn_forget(w->c, -ETIMEDOUT);
+	assert_int_equal(w->c->stats.inflight, 0);
+	assert_int_not_equal(seen, cut);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(c[i]->dones, i || who != 2);
+	w->due = true;
+	settled(w);
+	assert_true(xs_conn_quiet(w->c));
+	assert_true(xs_shadow_quiet(w->sh));
+	assert_int_equal(w->c->stats.inflight, 0);
+	for (i = 0; i < 3; i++) {
+		assert_true(is_eio(&w->k.request[i]));
+		free_call(c[i]);
+	}
+	w->s.frame[0]->held = false;		/* one more reply to nobody: it is the kernel's */
+	w->s.event = true;
+	settled(w);
+	assert_string_equal(w->k.complaint, "a reply that it did not ask for");
+	w->k.complaint = NULL;
+	w->s.twist = NULL;
+	w->s.opens = 0;
+	still_works(w);
+	end(w);
+}
+
+static void forget_every_cut(void **state)
+{
+	u32 cut, who;
+
+	for (who = 0; who < 3; who++)
+		for (cut = 16; cut < 16 + 60; cut++)
+			forget_at(cut, who);
+}
+
+/* One of ours is half sent when it is forgotten: it goes out to its end all the same. */
+static void forget_half_sent(void **state)
+{
+	struct world *w = world();
+	char *big = must(calloc(1, 3000));
+	struct call *c;
+
+	w->s.mute = true;
+	strcpy(big, "big");
+	c = sent(w, call_raw(XS_WRITE, big, 3000, 8));
+	settled(w);
+	assert_false(xs_conn_quiet(w->c));
+	xs_conn_pause(w->c);
+	xs_conn_forget(w->c, -ETIMEDOUT);
+	assert_int_equal(c->req.result, -ETIMEDOUT);
+	free_call(c);
+	assert_false(xs_conn_quiet(w->c));
+	w->s.mute = false;
+	w->s.twist = hold_all;
+	fs_signal(&w->s);
+	settled(w);
+	assert_int_equal(w->s.requests, 1);
+	assert_true(xs_conn_quiet(w->c));
+	free(big);
+	end(w);
+}
+
 /* No moment is quiet in which something of the kernel's is half done. */
 static void quiet_vectors(void **state)
 {
@@ -2059,6 +2147,8 @@ int main(void)
 		cmocka_unit_test(hand_back_every_cut),
 		cmocka_unit_test(come_and_go),
 		cmocka_unit_test(pause),
+		cmocka_unit_test(forget_every_cut),
+		cmocka_unit_test(forget_half_sent),
 		cmocka_unit_test(quiet_vectors),
 		cmocka_unit_test(kernel_breaks_its_page),
 		cmocka_unit_test(kernel_breaks_while_it_waits),
