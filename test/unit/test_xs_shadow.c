@@ -1594,8 +1594,8 @@ static void pause(void **state)
 }
 
 /*
- * What is in flight is forgotten when a reply has come in part, cut at each byte: whoever asked, the
- * rest of it goes to nobody, and both streams come to rest.
+ * What is in flight is forgotten when a reply has come in part, cut at each byte: whoever asked,
+ * the rest of it goes to nobody, and both streams come to rest.
  */
 static void forget_at(u32 cut, u32 who)
 {
