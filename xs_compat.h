@@ -55,4 +55,122 @@ static inline void xs_end_grant(grant_ref_t ref, struct page *page)
 #endif
 }
 
+/* ---- disks; for who defines XS_COMPAT_BLK before ------------------------------------------ */
+
+#ifdef XS_COMPAT_BLK
+#include <linux/blk-mq.h>
+#include <linux/blkdev.h>
+
+#ifndef PAGE_SECTORS
+#define PAGE_SECTORS		(PAGE_SIZE / SECTOR_SIZE)
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 14, 0)
+#define XS_BLK_MQ_FLAGS		0
+#else
+#define XS_BLK_MQ_FLAGS		BLK_MQ_F_SHOULD_MERGE
+#endif
+
+/**
+ * struct xs_disk_limits - of a disk and its queue
+ * @sectors: of 512 bytes, in all
+ * @max_sectors: of 512 bytes, in a request
+ * @sector_size: bytes
+ * @flush: it has a cache that can be flushed
+ */
+struct xs_disk_limits {
+	u64 sectors;
+	u32 max_sectors, sector_size;
+	bool flush;
+};
+
+static inline struct gendisk *xs_disk_alloc(struct blk_mq_tag_set *tags,
+					    const struct xs_disk_limits *limits, void *data)
+{
+	struct gendisk *disk;
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 9, 0)
+	struct queue_limits q = {
+		.logical_block_size = limits->sector_size,
+		.max_hw_sectors = limits->max_sectors,
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 11, 0)
+		.features = limits->flush ? BLK_FEAT_WRITE_CACHE : 0,
+#endif
+	};
+
+	disk = blk_mq_alloc_disk(tags, &q, data);
+#else
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+	disk = blk_mq_alloc_disk(tags, data);
+	if (IS_ERR(disk))
+		return disk;
+#else
+	disk = alloc_disk(0);
+	if (!disk)
+		return ERR_PTR(-ENOMEM);
+	disk->flags |= GENHD_FL_EXT_DEVT;
+	disk->queue = blk_mq_init_queue(tags);
+	if (IS_ERR(disk->queue)) {
+		struct request_queue *none = disk->queue;
+
+		disk->queue = NULL;
+		put_disk(disk);
+		return ERR_CAST(none);
+	}
+	disk->queue->queuedata = data;
+#endif
+	blk_queue_logical_block_size(disk->queue, limits->sector_size);
+	blk_queue_max_hw_sectors(disk->queue, limits->max_sectors);
+#endif
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+	if (!IS_ERR(disk))
+		blk_queue_write_cache(disk->queue, limits->flush, false);
+#endif
+	return disk;
+}
+
+/* The mirror of xs_disk_alloc(), after del_gendisk(). */
+static inline void xs_disk_free(struct gendisk *disk)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 19, 0)
+	put_disk(disk);
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+	blk_cleanup_disk(disk);
+#else
+	blk_cleanup_queue(disk->queue);
+	put_disk(disk);
+#endif
+}
+
+/* Returns whether it was another one. Those who have the disk open are told. */
+static inline bool xs_set_capacity(struct gendisk *disk, u64 sectors)
+{
+	bool other = get_capacity(disk) != sectors;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+	set_capacity_and_notify(disk, sectors);
+#else
+	set_capacity_revalidate_and_notify(disk, sectors, true);
+#endif
+	return other;
+}
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 15, 0)
+static inline void memcpy_from_bvec(char *to, struct bio_vec *v)
+{
+	char *from = kmap_atomic(v->bv_page);
+
+	memcpy(to, from + v->bv_offset, v->bv_len);
+	kunmap_atomic(from);
+}
+
+static inline void memcpy_to_bvec(struct bio_vec *v, const char *from)
+{
+	char *to = kmap_atomic(v->bv_page);
+
+	memcpy(to + v->bv_offset, from, v->bv_len);
+	kunmap_atomic(to);
+}
+#endif
+#endif /* XS_COMPAT_BLK */
+
 #endif /* XS_COMPAT_H */

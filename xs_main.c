@@ -2,8 +2,8 @@
 /*
  * xs_main.c - the module: what it is made of, and its parameters.
  *
- *   xs_front  xs_dev  xs_echo        frontends, the device node, the demo driver
- *       ↓        ↓       ↓
+ *   xs_front  xs_dev  xs_echo  xs_blk    frontends, the device node, the demo driver, disks
+ *       ↓        ↓       ↓        ↓
  *   xs_api  xs_client  xs_watch      requests, transactions, deadlines; watches
  *       ↓
  *   xs_attach  xs_share              the page, the event channel: alone, or under the kernel's xenbus
@@ -16,6 +16,7 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
+#include "xs_blk.h"
 #include "xs_client.h"
 #include "xs_debugfs.h"
 #include "xs_dev.h"
@@ -154,6 +155,9 @@ static int __init xsfront_init(void)
 	err = xs_echo_init();
 	if (err)
 		goto err_echo;
+	err = xs_blk_init();
+	if (err)
+		goto err_blk;
 	err = xs_pm_init();
 	if (err)
 		goto err_pm;
@@ -166,6 +170,8 @@ static int __init xsfront_init(void)
 err_dev:
 	xs_pm_exit();
 err_pm:
+	xs_blk_exit();
+err_blk:
 	xs_echo_exit();
 err_echo:
 	xs_front_exit();
@@ -181,6 +187,7 @@ static void __exit xsfront_exit(void)
 {
 	xs_dev_exit();
 	xs_pm_exit();
+	xs_blk_exit();
 	xs_echo_exit();
 	xs_front_exit();
 	xs_debugfs_exit();
