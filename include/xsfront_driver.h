@@ -24,6 +24,7 @@
 #ifndef XSFRONT_DRIVER_H
 #define XSFRONT_DRIVER_H
 
+#include <linux/device.h>
 #include <linux/types.h>
 #include <xen/events.h>
 #include <xen/grant_table.h>
@@ -74,6 +75,9 @@ struct xs_front_driver {
 
 int xs_front_register(struct xs_front_driver *drv);
 void xs_front_unregister(struct xs_front_driver *drv);
+
+/* For a module that is a driver and nothing else: its init and exit. */
+#define module_xs_front_driver(drv) module_driver(drv, xs_front_register, xs_front_unregister)
 
 /* ---- a device --------------------------------------------------------------------------- */
 

@@ -211,6 +211,7 @@ static void echo_remove(struct xenbus_device *dev)
 
 static const struct xenbus_device_id echo_ids[] = {
 	{ XSECHO_TYPE },
+	{ "ping" },		/* the example of doc/frontend.md: the same ring */
 	{ "" }
 };
 
