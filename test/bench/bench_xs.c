@@ -88,17 +88,17 @@ static int write_keys(struct xs_handle *h, u32 tx, void *ctx)
 		BENCH_DIR "/key-a", BENCH_DIR "/key-b", BENCH_DIR "/key-c",
 	};
 	static char value[] = BENCH_VALUE;
-	static struct xs_op ops[ARRAY_SIZE(key)];
+	static struct xs_op write[ARRAY_SIZE(key)];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(key); i++) {
-		ops[i].type = XS_OP_WRITE;
-		ops[i].tx = tx;
-		ops[i].path = key[i];
-		ops[i].buf = value;
-		ops[i].size = strlen(value);
+		write[i].type = XS_OP_WRITE;
+		write[i].tx = tx;
+		write[i].path = key[i];
+		write[i].buf = value;
+		write[i].size = strlen(value);
 	}
-	return xs_do_many(h, ops, ARRAY_SIZE(key));
+	return xs_do_many(h, write, ARRAY_SIZE(key));
 }
 
 static int transaction(void *ctx)

@@ -5,6 +5,26 @@
 
 failed=0
 
+wanted() {
+	case ",$1," in *,all,* | *,"$2",*) ;; *) return 1 ;; esac
+}
+
+# What the guest can only wait for: dom0 makes devices for it, and removes them.
+devices() {
+	wanted "$3" setup || wanted "$3" setup-50 || return 0
+	home=/local/domain/$1
+	side=$2
+	[ "$side" != own ] || side=xs
+	timeout 300 xenstore-watch -n 2 "$home/data/bench/ready" >/dev/null 2>&1
+	if wanted "$3" setup; then
+		./bench_devices setup "$side" "$1" 12 1 || failed=1
+	fi
+	if wanted "$3" setup-50; then
+		./bench_devices setup-50 "$side" "$1" 1 50 || failed=1
+	fi
+	xenstore-write "$home/data/bench/over" 1
+}
+
 # bench_guest TYPE SIDE COUNT ROWS
 bench_guest() {
 	case $2 in
@@ -16,6 +36,7 @@ bench_guest() {
 	home=/local/domain/$(lab-guest id "$2-$guests")
 	xenstore-chmod "$home" "n${home##*/}"	# test-xenstore makes its nodes just there
 	xenstore-write "$home/data/bench/value" 0123456789abcdef
+	devices "${home##*/}" "$2" "$4"
 	lab-guest wait "$2-$guests" || failed=1
 }
 
@@ -25,3 +46,5 @@ bench_end() {
 }
 
 guests=0
+insmod ./echo_back.ko || failed=1
+killall cat	# the reader of the log, which would cost something at each line of echo_back's

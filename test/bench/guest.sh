@@ -50,6 +50,12 @@ fi
 if wanted test-xenstore; then
 	./bench_run test-xenstore "$side" 'test-xenstore -i 200 >/dev/null 2>&1' || failed=1
 fi
+if wanted setup || wanted setup-50; then
+	[ "$side" != kernel ] || insmod ./bench_front.ko || fail "bench_front.ko"
+	xenstore-write data/bench/ready 1	# now it is dom0's turn
+	xenstore-watch -n 2 data/bench/over >/dev/null 2>&1
+	[ "$side" != kernel ] || rmmod bench_front
+fi
 if [ "$side" = xs ]; then
 	rmmod xsfront
 	if wanted insmod; then

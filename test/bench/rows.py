@@ -38,8 +38,10 @@ class Bound:
 class Row:
     name: str
     title: str
-    user_space: bool = False  # counted on this machine, without a guest
 
+
+# Counted on this machine, without a guest (userspace.py).
+USER_SPACE = "messages"
 
 ROWS = [Row(*words) for words in (
     ("read", "read, 16 bytes"),
@@ -54,6 +56,8 @@ ROWS = [Row(*words) for words in (
     ("watch-event", "write, its event seen"),
     ("node-read", "read by libxenstore, device node"),
     ("test-xenstore", "test-xenstore -i 200, all of it"),
+    ("setup", "device, until both ends are Connected"),
+    ("setup-50", "50 devices at once, each"),
     ("insmod", "insmod xsfront.ko to its first reply"),
 )]
 
@@ -71,5 +75,7 @@ BOUNDS = [
     _against("threads-16", 0.85),
     _against("transaction", 0.65),
     _against("node-read", 0.88),
+    _against("setup", 0.60),
+    _against("setup", 0.60, clock="guest"),
     _against("read", 1.10, side="kernel-share"),
 ]
