@@ -13,8 +13,9 @@
  *
  *   freeze ──▶ xs_life_aside()     … suspended …     restore, thaw ──▶ xs_life_back()
  *
- * On own attach the kernel's xenbus is not there, and the part of the kernel that carries out a
- * save hangs on it. Should something freeze devices all the same, we refuse.
+ * On own attach the kernel's xenbus is not there, and the part of the kernel that carries out what is
+ * written to control/shutdown hangs on it: such a guest is not saved and not shut down from outside.
+ * The log says so when it is tried. Should something freeze devices all the same, we refuse.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -22,10 +23,12 @@
 #include <linux/kernel.h>
 #include <linux/platform_device.h>
 #include <linux/pm.h>
+#include <linux/string.h>
 #include "xs_client.h"
 #include "xs_pm.h"
 
 static struct platform_device *device;
+static struct xs_handle *store;		/* own only */
 
 static int on_freeze(struct device *dev)
 {
@@ -64,22 +67,65 @@ static struct platform_driver driver = {
 	},
 };
 
+/* Own: the toolstack wants something of the kernel, which does not hear it. */
+static void on_control(void *ctx, const char *path, bool again)
+{
+	static const char *const wishes[] = { "suspend", "poweroff", "reboot", "halt" };
+	char wish[16];
+	int len = xs_read(store, XS_NO_TRANSACTION, "control/shutdown", wish, sizeof(wish)), i;
+
+	if (len < 0)
+		return;		/* not there: nothing was ever wanted */
+	i = match_string(wishes, ARRAY_SIZE(wishes), wish);
+	if (i >= 0)
+		pr_warn("attach own: the toolstack asks for '%s', which the kernel can do only with its own xenbus: not done\n",
+			wishes[i]);
+}
+
+static int watch_control(void)
+{
+	struct xs_watch *watch;
+
+	store = xs_open("control");
+	if (IS_ERR(store))
+		return PTR_ERR(store);
+	watch = xs_watch(store, "control/shutdown", on_control, NULL);
+	if (!IS_ERR(watch))
+		return 0;
+	xs_close(store);
+	store = NULL;
+	return PTR_ERR(watch);
+}
+
+static void unwatch_control(void)
+{
+	if (store)
+		xs_close(store);
+	store = NULL;
+}
+
 /**
  * xs_pm_init() - hear of suspensions
  *
- * Return: 0 or a negative errno.
+ * Return: 0; -ENOMEM; what xs_watch() can return; a negative errno of the driver core.
  */
 int xs_pm_init(void)
 {
-	int err = platform_driver_register(&driver);
+	int err = xs_life_shares() ? 0 : watch_control();
 
 	if (err)
 		return err;
+	err = platform_driver_register(&driver);
+	if (err)
+		goto err_driver;
 	device = platform_device_register_simple(KBUILD_MODNAME, PLATFORM_DEVID_NONE, NULL, 0);
 	if (!IS_ERR(device))
 		return 0;
+	err = PTR_ERR(device);
 	platform_driver_unregister(&driver);
-	return PTR_ERR(device);
+err_driver:
+	unwatch_control();
+	return err;
 }
 
 /**
@@ -89,4 +135,5 @@ void xs_pm_exit(void)
 {
 	platform_device_unregister(device);
 	platform_driver_unregister(&driver);
+	unwatch_control();
 }

@@ -3,7 +3,7 @@
 # timeout: 60
 #
 # bad-input.sh - what a guest's own programs may do wrong: bad pointers and lengths at
-# /dev/xsecho0, bad values for the module's parameter, a second insmod, rmmod of a device in use.
+# /dev/xsecho0, bad values for the module's parameters, a second insmod, rmmod of a device in use.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
@@ -24,6 +24,15 @@ done
 ok "timeout 7 is taken" sh -c "echo 7 >$timeout"
 is "and is there" "$(cat $timeout)" 7
 
+mark
+is "attach is as it was asked for" "$(cat /sys/module/xsfront/parameters/attach)" auto
+is "the way that was taken" "$(cat /sys/module/xsfront/parameters/attached)" \
+	"own: the kernel's own xenbus is down"
+fails "it is read only" 1 sh -c 'echo share >/sys/module/xsfront/parameters/attached'
+ok "dom0 is told" tell shut-me
+ok "what the kernel cannot do is said" wait_for 20 dmesg_has \
+	"^xsfront: attach own: the toolstack asks for 'suspend', which the kernel can do only"
+
 fails "a second insmod is EEXIST" 17 ./load xsfront.ko
 exec 3<>$dev
 fails "rmmod while the device is open is refused" 1 rmmod xsfront
@@ -31,4 +40,11 @@ exec 3>&-
 tap ./echo_io stream $dev 10000
 ok "dom0 has ended" await dom0-ended
 ok "rmmod when it is closed" rmmod xsfront
+
+mark
+fails "there is nothing to share with" $ENODEV ./load xsfront.ko attach=share
+ok "the log says so" dmesg_has "^xsfront: attach=share: the kernel.s own xenbus is down"
+fails "attach=both is no way" $EINVAL ./load xsfront.ko attach=both
+ok "the log says so" dmesg_has "^xsfront: attach: 'both' is none of auto, own, share"
+ok "attach=own is one" ./load xsfront.ko attach=own
 plan
