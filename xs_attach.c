@@ -133,11 +133,13 @@ int xs_attach_choose(enum xs_way asked)
 		return -ENODEV;
 	}
 	if (asked == XS_WAY_OWN && up) {
-		pr_err("attach=own: the kernel's own xenbus is up: boot with initcall_blacklist=xenbus_init\n");
+		pr_err("attach=own: the kernel's own xenbus is up: "
+		       "boot with initcall_blacklist=xenbus_init\n");
 		return -EBUSY;
 	}
 	if (asked == XS_WAY_SHARE && !up) {
-		pr_err("attach=share: the kernel's own xenbus is down: there is nothing to share\n");
+		pr_err("attach=share: the kernel's own xenbus is down: "
+		       "there is nothing to share\n");
 		return -ENODEV;
 	}
 	return up ? XS_WAY_SHARE : XS_WAY_OWN;

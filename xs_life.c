@@ -11,9 +11,9 @@
  * What happens between when the ring breaks is in xs_mend.c.
  *
  * Own: the page and the channel are taken, and at the end the channel is left open for the next.
- * Share: we slide under the kernel's xenbus (xs_share.c), find the start of the response stream with
- * a first request of ours, and at the end wait until all is answered before the kernel has its page
- * back.
+ * Share: we slide under the kernel's xenbus (xs_share.c), find the start of the response stream
+ * with a first request of ours, and at the end wait until all is answered before the kernel has its
+ * page back.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -242,8 +242,8 @@ static void share_leave(void)
 }
 
 /*
- * The store has not answered the first request, so the start of the stream is not known, and nothing
- * of it was read but what went to the kernel. Of the kernel's requests none was taken.
+ * The store has not answered the first request, so the start of the stream is not known, and
+ * nothing of it was read but what went to the kernel. Of the kernel's requests none was taken.
  */
 static void share_give_up(void)
 {

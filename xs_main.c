@@ -6,9 +6,9 @@
  *       ↓        ↓       ↓        ↓
  *   xs_api  xs_client  xs_watch      requests, transactions, deadlines; watches
  *       ↓
- *   xs_attach  xs_share              the page, the event channel: alone, or under the kernel's xenbus
+ *   xs_attach  xs_share              the page and the channel: alone, or under the kernel's xenbus
  *       ↓
- *   xs_shadow  xs_conn  xs_msg  xs_ring  xenbus_state      PURE: bytes, frames, replies, the handshake table
+ *   xs_shadow  xs_conn  xs_msg  xs_ring  xenbus_state      PURE: messages, the handshake table
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -90,7 +90,8 @@ static const struct kernel_param_ops attach_ops = {
 };
 module_param_cb(attach, &attach_ops, NULL, 0444);
 __MODULE_PARM_TYPE(attach, "charp");
-MODULE_PARM_DESC(attach, "own: alone on the store page; share: under the kernel's own xenbus; auto: own where that is down, share where it is up (default auto)");
+MODULE_PARM_DESC(attach, "own: alone on the store page; share: under the kernel's own xenbus; "
+		 "auto: own where that is down, share where it is up (default auto)");
 
 static int get_attached(char *buf, const struct kernel_param *param)
 {
@@ -137,7 +138,8 @@ static const struct kernel_param_ops state_ops = {
 };
 module_param_cb(state, &state_ops, NULL, 0444);
 __MODULE_PARM_TYPE(state, "charp");
-MODULE_PARM_DESC(state, "the connection to the store: down, live, mending, dead, or aside while the guest is suspended (read only)");
+MODULE_PARM_DESC(state, "the connection to the store: down, live, mending, dead, "
+		 "or aside while the guest is suspended (read only)");
 
 static int __init xsfront_init(void)
 {

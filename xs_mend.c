@@ -17,9 +17,9 @@
  * and at each of its signals, and taken back when it is well.
  *
  * The kernel's xenbus, where we are under it: its requests in flight end with EIO, the others wait
- * too. On a dead ring it sees what it would see without us (xs_shadow_dead()). A server that makes a
- * new connection has dropped the kernel's watches; those that were set before we came are not known
- * to us and stay lost, as they would be without us.
+ * too. On a dead ring it sees what it would see without us (xs_shadow_dead()). A server that makes
+ * a new connection has dropped the kernel's watches; those that were set before we came are not
+ * known to us and stay lost, as they would be without us.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -176,9 +176,9 @@ static int probe_result(const struct probe *probe, int err)
  * xs_mend_seek() - find the start of the response stream
  * @meanwhile: the life until then: LIVE lets others queue behind us, PROBING refuses them
  *
- * Sends a RESET_WATCHES ahead of all that waits, in a share a READ, and waits for its reply. Nothing
- * else goes out meanwhile (xs_conn_seek()). After the RESET_WATCHES a predecessor's watches, and our
- * own old ones, are gone. Context: may sleep.
+ * Sends a RESET_WATCHES ahead of all that waits, in a share a READ, and waits for its reply.
+ * Nothing else goes out meanwhile (xs_conn_seek()). After the RESET_WATCHES a predecessor's
+ * watches, and our own old ones, are gone. Context: may sleep.
  *
  * Return: 0; -EIO when the page does not look sane; as a request else.
  */

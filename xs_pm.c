@@ -13,9 +13,10 @@
  *
  *   freeze ──▶ xs_life_aside()     … suspended …     restore, thaw ──▶ xs_life_back()
  *
- * On own attach the kernel's xenbus is not there, and the part of the kernel that carries out what is
- * written to control/shutdown hangs on it: such a guest is not saved and not shut down from outside.
- * The log says so when it is tried. Should something freeze devices all the same, we refuse.
+ * On own attach the kernel's xenbus is not there, and the part of the kernel that carries out what
+ * is written to control/shutdown hangs on it: such a guest is not saved and not shut down from
+ * outside. The log says so when it is tried. Should something freeze devices all the same, we
+ * refuse.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -33,7 +34,8 @@ static struct xs_handle *store;		/* own only */
 static int on_freeze(struct device *dev)
 {
 	if (!xs_life_shares()) {
-		pr_err("attach=own: nobody would find the store again: the guest is not suspended\n");
+		pr_err("attach=own: nobody would find the store again: "
+		       "the guest is not suspended\n");
 		return -EBUSY;
 	}
 	xs_life_aside();
@@ -78,7 +80,8 @@ static void on_control(void *ctx, const char *path, bool again)
 		return;		/* not there: nothing was ever wanted */
 	i = match_string(wishes, ARRAY_SIZE(wishes), wish);
 	if (i >= 0)
-		pr_warn("attach own: the toolstack asks for '%s', which the kernel can do only with its own xenbus: not done\n",
+		pr_warn("attach own: the toolstack asks for '%s', "
+			"which the kernel can do only with its own xenbus: not done\n",
 			wishes[i]);
 }
 

@@ -17,8 +17,8 @@
  *   responses  the kernel has read a part and waits for the rest. Our first request finds the start
  *              of the stream, and all that comes before its reply is the kernel's, byte for byte
  *              (xs_conn_seek(), xs_shadow_skipped()).
- * Requests of the kernel that the store has not answered yet at the swap are no obstacle: it answers
- * in order, so they come before our first reply.
+ * Requests of the kernel that the store has not answered yet at the swap are no obstacle: it
+ * answers in order, so they come before our first reply.
  *
  * The way back mirrors this: all that we and the kernel have asked is answered, the kernel has read
  * it and its thread sleeps; what it has put into the shadow's ring meanwhile moves to the store's.

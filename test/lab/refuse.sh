@@ -4,13 +4,13 @@
 # timeout: 60
 #
 # refuse.sh - a stock guest, where the kernel's own xenbus is on the store page: asked to have the
-# page alone (attach=own), the module refuses in one clear line, and the guest's xenbus goes on. dom0's half: bad calls of activate.sh.
-# shellcheck source-path=SCRIPTDIR
+# page alone (attach=own), the module refuses in one clear line, and the guest's xenbus goes on.
+# dom0's half: bad calls of activate.sh. shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
 refused() {
 	mark
-	fails "attach=own is refused with EBUSY" $EBUSY ./load xsfront.ko attach=own "$@"
+	fails "attach=own is refused with EBUSY" "$EBUSY" ./load xsfront.ko attach=own "$@"
 	ok "in one line, which says what to do" dmesg_in_order '^xsfront:' busy
 	ok "a stock program's read goes on" xenstore-read domid
 	ok "so does its write" xenstore-write data/refuse "$#"
@@ -19,7 +19,7 @@ refused() {
 
 refused_parameter() {
 	mark
-	fails "timeout=$1 is refused with EINVAL" $EINVAL ./load xsfront.ko timeout="$1"
+	fails "timeout=$1 is refused with EINVAL" "$EINVAL" ./load xsfront.ko timeout="$1"
 	ok "in a line that says what it may be" dmesg_has \
 		"^xsfront: timeout: '$1' is not a number of seconds from 1 to 3600$"
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# share-live.dom0.sh - dom0's half of share-live.sh: the devices, and xl shutdown; the latter also of
-# a guest out of which the module has been taken.
+# share-live.dom0.sh - dom0's half of share-live.sh: the devices, and xl shutdown; the latter also
+# of a guest out of which the module has been taken.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 . ./devices.sh

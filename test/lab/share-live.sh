@@ -3,9 +3,9 @@
 # lab: --type pvh --attach share --dom0-add test/lab/devices.sh
 # timeout: 150
 #
-# share-live.sh - life of a stock guest with the module in: a disk and a network card come and go, an
-# echo device works while the card is in use, both nodes are used at once, ours is piled up without
-# harm to the kernel's, and the guest is told to shut down.
+# share-live.sh - life of a stock guest with the module in: a disk and a network card come and go,
+# an echo device works while the card is in use, both nodes are used at once, ours is piled up
+# without harm to the kernel's, and the guest is told to shut down.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

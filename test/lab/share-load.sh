@@ -47,9 +47,11 @@ disk_load() {
 net_load() {
 	rounds=0
 	while [ ! -e over ]; do
-		wget -q -O small "http://$dom0/small" &&
-			[ "$(sha256sum <small) small" = "$(grep small sums)" ] ||
-			{ echo "wrong" >net-load; return; }
+		wget -q -O small "http://$dom0/small"
+		[ "$(sha256sum <small) small" = "$(grep small sums)" ] || {
+			echo "wrong" >net-load
+			return
+		}
 		rounds=$((rounds + 1))
 		sleep 0.5
 	done

@@ -9,11 +9,14 @@
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
-mine() { XENSTORED_PATH=/dev/xen/xsfront "$@"; }
-home() { mine xenstore-read domid; }
+parameters=/sys/module/xsfront/parameters
+# The tools, and those that wait for dom0, go by our node; the kernel's they are told.
+export XENSTORED_PATH=/dev/xen/xsfront
+kernels() { XENSTORED_PATH=/dev/xen/xenbus "$@"; }
+home() { xenstore-read domid; }
 
-ok "the module is under the kernel's xenbus" grep -q '^share' /sys/module/xsfront/parameters/attached
-XENSTORED_PATH=/dev/xen/xsfront xenstore-watch data/seen >events &
+ok "the module is under the kernel's xenbus" grep -q '^share' $parameters/attached
+xenstore-watch data/seen >events &
 watcher=$!
 wait_for 10 grep -q . events
 
@@ -33,13 +36,13 @@ round() {
 	else
 		is "round $1: it is the same domain" "$(home)" "$was"
 	fi
-	is "round $1: the kernel's node agrees" "$(xenstore-read domid)" "$(home)"
+	is "round $1: the kernel's node agrees" "$(kernels xenstore-read domid)" "$(home)"
 	is "round $1: it is live" "$(cat /sys/module/xsfront/parameters/state)" live
 	before=$(wc -l <events)
-	ok "round $1: a write through ours" mine xenstore-write data/seen "$1"
+	ok "round $1: a write through ours" xenstore-write data/seen "$1"
 	ok "round $1: the old watch has an event" wait_for 10 \
 		sh -c "[ \$(wc -l <events) -gt $before ]"
-	is "round $1: a read by the kernel's" "$(xenstore-read data/seen)" "$1"
+	is "round $1: a read by the kernel's" "$(kernels xenstore-read data/seen)" "$1"
 	ok "round $1: the old device has gone" wait_for 20 test ! -e /dev/xsecho0
 	ok "round $1: dom0 may make it again" tell "again$1"
 	ok "round $1: it comes" wait_for 30 test -c /dev/xsecho0
@@ -53,6 +56,7 @@ round 2
 kill $watcher
 wait $watcher
 ok "rmmod" rmmod xsfront
+unset XENSTORED_PATH
 ok "the kernel's node goes on" xenstore-write data/seen over
 ok "dom0 has ended" await dom0-ended
 plan

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * rewrite.c - writes to the store as fast as it is answered. For dom0, where a process for each write
- * would be too slow.
+ * rewrite.c - writes to the store as fast as it is answered. For dom0, where a process for each
+ * write would be too slow.
  *
  *   rewrite PATH           to PATH, again and again, until it is killed
  *   rewrite PATH COUNT     to PATH/1, PATH/2, … PATH/COUNT, once each
  *
- * Events that wait for a guest to read them are merged by the server where they are the same, so who
- * counts events has to have writes to nodes of different names.
+ * Events that wait for a guest to read them are merged by the server where they are the same, so
+ * who counts events has to have writes to nodes of different names.
  */
 #include <fcntl.h>
 #include <stdbool.h>

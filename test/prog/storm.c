@@ -6,9 +6,9 @@
  *   storm NODE THREADS WRITES       NODE: /dev/xen/xenbus, the kernel's own
  *
  * Each thread has a node of its own below data/storm and does in turn: write a value, of up to
- * 2000 bytes, and read it back; list a directory; a transaction of two writes; a read of what is not
- * there. The watch is on data/storm-count, below which dom0 writes WRITES times; when it stands the
- * file storm-watches is made.
+ * 2000 bytes, and read it back; list a directory; a transaction of two writes; a read of what is
+ * not there. The watch is on data/storm-count, below which dom0 writes WRITES times; when it stands
+ * the file storm-watches is made.
  *
  * Prints TAP lines and no plan; ends with status 1 when something was wrong.
  */
