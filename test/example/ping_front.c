@@ -52,7 +52,7 @@ static bool ping_event(struct xs_front_dev *dev)
 
 	if (prod == ring->rsp_cons || prod - ring->rsp_cons > RING_SIZE(ring))
 		return false;
-	virt_rmb();						/* the responses after their index */
+	virt_rmb();						/* then what is behind it */
 	RING_COPY_RESPONSE(ring, ring->rsp_cons++, &msg);
 	pr_info("%s: %.*s\n", xs_front_name(dev), min_t(int, msg.len, XSECHO_BYTES), msg.bytes);
 	ring->sring->rsp_event = ring->rsp_cons + 1;

@@ -9,6 +9,6 @@ activate.sh "$GUEST" ping 0
 ok "devices are made" activate.sh "$GUEST" echo 0
 tell made
 ok "the guest wants one that does not connect" await stuck
-device echo 1 "front.backend=/local/domain/0/nowhere/1" >device
-ok "it is made" ./front_dom0 batch <device
+device echo 1 "front.backend=/local/domain/0/nowhere/1" >lines
+ok "it is made" ./front_dom0 batch <lines
 plan_tell stuck-made
