@@ -28,10 +28,13 @@ back=$(back_dir "$GUEST" vbd 51712)
 
 ok "the guest has written" await written
 ok "the image holds the same" sum_is disk.img whole
-ok "dom0 mounts it" mount -t vfat -o loop,ro disk.img mnt
-is "the files are the guest's" "$(cd mnt/files && sha256sum large deep/* | sha256sum)" \
-	"$(xenstore-read "/local/domain/$GUEST/data/sum-files")"
-ok "umount" umount mnt
+files=$(xenstore-read "/local/domain/$GUEST/data/sum-files")
+if [ "$files" != none ]; then
+	ok "dom0 mounts it" mount -t vfat -o loop,ro disk.img mnt
+	is "the files are the guest's" \
+		"$(cd mnt/files && sha256sum large deep/* | sha256sum)" "$files"
+	ok "umount" umount mnt
+fi
 tell looked
 
 await larger

@@ -21,34 +21,42 @@ fresh_sum() {
 	sha256sum <$disk
 }
 
-modprobe vfat
-mkdir -p /mnt
 tell ready
 ok "the disk comes" wait_for 30 test -b $disk
-ok "both ends are Connected" wait_for 20 dmesg_has 'device/vbd/51712: front Connected, back Connected'
+ok "both ends are Connected" wait_for 20 \
+	dmesg_has 'device/vbd/51712: front Connected, back Connected'
 ok "the log names it" dmesg_has 'device/vbd/51712: /dev/xsblka has 24576 sectors of 512 bytes'
 ok "it is as large as the image" size_is 12582912
 is "the kernel's blkfront is not loaded" "$(lsmod | grep -c blkfront)" 0
 is "it holds what is in the image" "$(fresh_sum)" "$(sum_of image)"
 
 echo "# a file system"
-ok "mkfs" mkdosfs $disk
-ok "mount" mount -t vfat $disk /mnt
-mkdir -p files/deep
+files=none
+mkdir -p /mnt files/deep
 for i in 1 2 3 4 5 6 7 8; do
 	head -c $((i * 77777)) /dev/urandom >files/deep/$i
 done
 head -c 3000000 /dev/urandom >files/large
-ok "files are copied" cp -r files /mnt/
-ok "umount" umount /mnt
-files=$(cd files && sha256sum large deep/* | sha256sum)
+if modprobe vfat; then
+	ok "mkfs" mkdosfs $disk
+	ok "mount" mount -t vfat $disk /mnt
+	ok "files are copied" cp -r files /mnt/
+	ok "umount" umount /mnt
+	files=$(cd files && sha256sum large deep/* | sha256sum)
+else
+	skip "mkfs, mount, files are copied" "this kernel has no vfat"
+	ok "a file is written" dd if=files/large of=$disk bs=64k conv=notrunc,fsync
+fi
 tell_sum files "$files"
 tell_sum whole "$(fresh_sum)"
 tell written
 ok "dom0 has looked into the image" await looked
-ok "mount again" mount -t vfat -o ro $disk /mnt
-is "the files are as they were" "$(cd /mnt/files && sha256sum large deep/* | sha256sum)" "$files"
-ok "umount" umount /mnt
+if [ "$files" != none ]; then
+	ok "mount again" mount -t vfat -o ro $disk /mnt
+	is "the files are as they were" "$(cd /mnt/files && sha256sum large deep/* | sha256sum)" \
+		"$files"
+	ok "umount" umount /mnt
+fi
 
 echo "# another size"
 mark
