@@ -33,15 +33,14 @@
 #include <linux/ktime.h>
 #include <linux/log2.h>
 #include <linux/math64.h>
-#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 #include <linux/wait.h>
 #include "xs_frames.h"
 #include "xs_record.h"
@@ -386,6 +385,7 @@ static void keep(const struct xs_sight *s)
 	u32 len = 0, i;
 	char *at;
 
+	BUILD_BUG_ON(FRAME_MAX > RECORDS_BYTES / 2 - 8);	/* there is always room */
 	for (i = 0; i < s->nvalue; i++)
 		len += s->value[i].len;
 	lockdep_assert_irqs_disabled();
@@ -631,8 +631,11 @@ static __poll_t frames_poll(struct file *file, poll_table *wait)
 static ssize_t frames_write(struct file *file, const char __user *buf, size_t count, loff_t *pos)
 {
 	unsigned int on;
+	int err = kstrtouint_from_user(buf, count, 0, &on);
 
-	if (kstrtouint_from_user(buf, count, 0, &on) || on > 1) {
+	if (err == -EFAULT)
+		return err;
+	if (err || on > 1) {
 		pr_err("frames: neither 1 (readers wait for more) nor 0 (they end)\n");
 		return -EINVAL;
 	}
@@ -646,7 +649,7 @@ static int frames_open(struct inode *inode, struct file *file)
 	struct reader *r = NULL;
 
 	if (file->f_mode & FMODE_READ) {
-		r = kvzalloc(sizeof(*r), GFP_KERNEL);
+		r = vzalloc(sizeof(*r));
 		if (!r)
 			return -ENOMEM;
 		mutex_init(&r->lock);
@@ -660,7 +663,7 @@ static int frames_open(struct inode *inode, struct file *file)
 
 static int frames_close(struct inode *inode, struct file *file)
 {
-	kvfree(file->private_data);
+	vfree(file->private_data);
 	return 0;
 }
 

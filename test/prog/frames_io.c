@@ -263,12 +263,44 @@ static void drain(int fd)
 		;
 }
 
+/* Until a process sleeps. What it was doing before that is over. */
+static bool sleeps(pid_t pid)
+{
+	char name[64], state = 0;
+	int tries;
+	FILE *f;
+
+	snprintf(name, sizeof(name), "/proc/%d/stat", pid);
+	for (tries = 0; tries < SOON_MS / 10 && state != 'S'; tries++) {
+		f = fopen(name, "r");
+		if (!f || fscanf(f, "%*d (%*[^)]) %c", &state) != 1)
+			tries = SOON_MS;
+		if (f)
+			fclose(f);
+		if (state != 'S')
+			usleep(10000);
+	}
+	return state == 'S';
+}
+
+/* A child that sends a request when this process sleeps. */
+static pid_t send_when_asleep(const char *path)
+{
+	pid_t self = getpid(), pid = fork();
+
+	if (!pid)
+		_exit(!sleeps(self) || !send_reads(path, 1));
+	return pid;
+}
+
 static void t_follow(void)
 {
 	int fd = must_open(FRAMES, O_RDONLY | O_NONBLOCK);
 	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int status = -1;
 	char buf[4096];
 	ssize_t n;
+	pid_t pid;
 
 	check(poll(&p, 1, 0) == 1, "not following: readable");
 	drain(fd);
@@ -277,8 +309,9 @@ static void t_follow(void)
 	check(follow(true), "following");
 	check(poll(&p, 1, 0) == 0, "there is no more, and poll waits");
 	check(read(fd, buf, 1) < 0 && errno == EAGAIN, "a read that may not wait is EAGAIN");
-	check(send_reads("data/following", 1), "a request");
-	check(poll(&p, 1, SOON_MS) == 1 && p.revents == POLLIN, "wakes poll");
+	pid = send_when_asleep("data/following");
+	check(poll(&p, 1, SOON_MS) == 1 && p.revents == POLLIN, "a request wakes poll");
+	check(waitpid(pid, &status, 0) == pid && !status, "and is answered");
 	n = read(fd, buf, sizeof(buf) - 1);
 	buf[n > 0 ? n : 0] = '\0';
 	check(strstr(buf, " > READ data/following ") && strstr(buf, " < READ data/following "),
@@ -341,15 +374,18 @@ static void t_blocked(void)
 	check(follow(true), "following");
 	pid = blocked_child(&fd);
 	check(send_reads("data/blocked-1", 1) && comes(fd, " < READ data/blocked-1 "),
-	      "a reader that waits gets what comes");
-	check(waitpid(pid, &status, WNOHANG) == 0, "and waits for more");
+	      "a reader comes to what is there");
+	check(sleeps(pid), "and waits");
+	check(send_reads("data/blocked-2", 1) && comes(fd, " < READ data/blocked-2 "),
+	      "until more comes");
+	check(sleeps(pid) && waitpid(pid, &status, WNOHANG) == 0, "and waits again");
 	kill(pid, SIGKILL);
 	check(waitpid(pid, &status, 0) == pid && WIFSIGNALED(status), "it can be killed there");
 	close(fd);
 
 	pid = blocked_child(&fd);
-	check(send_reads("data/blocked-2", 1) && comes(fd, " < READ data/blocked-2 "),
-	      "another one");
+	check(send_reads("data/blocked-3", 1) && comes(fd, " < READ data/blocked-3 ") &&
+	      sleeps(pid), "another one waits");
 	check(follow(false), "not following");
 	check(waitpid(pid, &status, 0) == pid && WIFEXITED(status) && !WEXITSTATUS(status),
 	      "comes to its end");
