@@ -147,15 +147,13 @@ static void take_payload(struct xs_in *in, struct xs_ring *r)
 {
 	u32 got = in->have - XS_HDR_SIZE, n;
 
-	while (got < in->hdr.len) {
+	while (got < in->hdr.len && r->n) {
 		if (in->dst && got < in->cap) {
 			n = in->hdr.len < in->cap ? in->hdr.len : in->cap;
 			n = xs_ring_take(r, in->dst + got, n - got);
 		} else {
 			n = xs_ring_take(r, NULL, in->hdr.len - got);
 		}
-		if (!n)
-			break;
 		got += n;
 	}
 	in->have = XS_HDR_SIZE + got;
@@ -355,10 +353,15 @@ int xs_number(const char *text, u32 len, u32 *value)
 	return 0;
 }
 
-static bool path_char(char c)
+/* The characters that a path may have beside '/', 64 to a word. */
+static bool path_char(unsigned char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-		c == '-' || c == '/' || c == '_' || c == '@';
+	static const u64 may[2] = {
+		0x03ff200000000000ull,	/* - 0 to 9 */
+		0x07fffffe87ffffffull,	/* @ A to Z _ a to z */
+	};
+
+	return c < 128 && (may[c >> 6] >> (c & 63) & 1);
 }
 
 /**
@@ -381,9 +384,9 @@ int xs_path_check(const char *path)
 	for (i = 0; path[i]; i++) {
 		if (i >= max)
 			return -ENAMETOOLONG;
-		if (!path_char(path[i]))
-			return -EINVAL;
-		if (path[i] == '/' && (path[i + 1] == '/' || (i && !path[i + 1])))
+		if (path_char((unsigned char)path[i]))
+			continue;
+		if (path[i] != '/' || path[i + 1] == '/' || (i && !path[i + 1]))
 			return -EINVAL;
 	}
 	return 0;

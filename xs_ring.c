@@ -103,7 +103,8 @@ u32 xs_ring_put(struct xs_ring *r, const void *src, u32 len)
 		len = r->n;
 	first = upto_wrap(r->at, len);
 	memcpy(r->bytes + (r->at & (XS_RING_SIZE - 1)), src, first);
-	memcpy(r->bytes, (const char *)src + first, len - first);
+	if (first < len)
+		memcpy(r->bytes, (const char *)src + first, len - first);
 	r->at += len;
 	r->n -= len;
 	return len;
@@ -128,7 +129,8 @@ u32 xs_ring_take(struct xs_ring *r, void *dst, u32 len)
 	if (dst) {
 		first = upto_wrap(r->at, len);
 		memcpy(dst, r->bytes + (r->at & (XS_RING_SIZE - 1)), first);
-		memcpy((char *)dst + first, r->bytes, len - first);
+		if (first < len)
+			memcpy((char *)dst + first, r->bytes, len - first);
 	}
 	r->at += len;
 	r->n -= len;

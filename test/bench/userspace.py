@@ -17,7 +17,9 @@ MOST_A_BYTE = 0.3  # beyond memcpy, for the longest message
 def _build(place: Path) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     target = place / "messages"
-    words = ["gcc", "-std=gnu11", "-O2", "-Wall", "-Werror", "-o", str(target), str(HERE / "user/messages.c")]
+    # One memcpy() for all: the compiler's own expansions of it are other ones where it knows more of the length.
+    words = ["gcc", "-std=gnu11", "-O2", "-fno-builtin-memcpy", "-Wall", "-Werror", "-o", str(target),
+             str(HERE / "user/messages.c")]
     subprocess.run(words, check=True)
     return target
 
