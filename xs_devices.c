@@ -4,8 +4,7 @@
  *
  * For people, and for scripts/xs-why. One line for each device at the margin, and below it, behind
  * a tab, "name: text". Reading it asks the store a few things for each device that waits, and
- * nothing for those that do not. What is read from the store is printed with %pE: a backend's words
- * must not look like ours.
+ * nothing for those that do not.
  *
  * The devices are collected under xs_front_lock, each with a reference, and shown without it.
  */
@@ -59,7 +58,7 @@ static void show_why(struct seq_file *m, struct xs_handle *h, struct xs_front_de
 	if (w->mend[0])
 		seq_printf(m, "\tmend: %s\n", w->mend);
 	if (w->error[0])
-		seq_printf(m, "\terror: %*pE\n", (int)strlen(w->error), w->error);
+		seq_printf(m, "\terror: %s\n", w->error);
 	else if (w->error_err == -EACCES)
 		seq_printf(m, "\terror: %s/error is missing, or may not be read\n", w->error_dir);
 	kfree(w);

@@ -150,10 +150,10 @@ static int __init xsfront_init(void)
 	err = xs_client_start(asked_way);
 	if (err)
 		goto err_client;
-	xs_debugfs_init();
 	err = xs_front_init();
 	if (err)
 		goto err_front;
+	xs_debugfs_init();
 	err = xs_echo_init();
 	if (err)
 		goto err_echo;
@@ -176,9 +176,9 @@ err_pm:
 err_blk:
 	xs_echo_exit();
 err_echo:
+	xs_debugfs_exit();
 	xs_front_exit();
 err_front:
-	xs_debugfs_exit();
 	xs_client_stop();
 err_client:
 	xs_watch_exit();
@@ -191,8 +191,8 @@ static void __exit xsfront_exit(void)
 	xs_pm_exit();
 	xs_blk_exit();
 	xs_echo_exit();
+	xs_debugfs_exit();	/* who reads of devices has read to its end */
 	xs_front_exit();
-	xs_debugfs_exit();
 	xs_client_stop();
 	xs_watch_exit();
 	pr_info("unloaded; %s\n", xs_life_shares() ? "the store is the kernel's alone again" :

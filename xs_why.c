@@ -56,6 +56,14 @@ static void error_dir(const struct xs_front_view *v, char *path, size_t size)
 		snprintf(path, size, "%serror/%s", home, v->backend + len);
 }
 
+/* A peer's words go into lines of ours: nothing in them may look like more than words. */
+static void tame(char *text)
+{
+	for (; *text; text++)
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+}
+
 static void read_backend(struct facts *f, struct xs_why *w)
 {
 	const struct xs_front_key keys[] = {
@@ -75,6 +83,8 @@ static void read_backend(struct facts *f, struct xs_why *w)
 		f->store = xs_front_gather(w->error_dir, &error, 1, &w->error_err);
 	if (w->error_err)
 		w->error[0] = '\0';
+	tame(w->error);
+	tame(f->hotplug);
 }
 
 static void read_own(struct facts *f)

@@ -7,7 +7,7 @@
 # backend; one beside them carries data all the time, and one that sleeps in its driver holds up
 # nobody. Nothing is left: no device, node, interrupt, event channel, grant or memory.
 #
-# HOTPLUG_SECONDS in hotplug.dom0.sh says for how long.
+# HOTPLUG_SECONDS in the environment of test/run says for how long.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
