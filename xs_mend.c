@@ -214,8 +214,11 @@ static void be_dead(void)
 	if (client.life != XS_DOWN)
 		client.life = XS_DEAD;
 	xs_conn_fail(&client.conn, -ENOTCONN);
-	if (client.shadow)
+	if (client.shadow) {
+		if (xs_shadow_give(client.shadow))
+			xs_share_wake_kernel(client.attach.share);
 		xs_shadow_dead(client.shadow);
+	}
 	wake_up_all(&client.idle);
 	spin_unlock_irq(&client.lock);
 	schedule_delayed_work(&client.revive, REVIVE_SECONDS * HZ);
@@ -223,6 +226,10 @@ static void be_dead(void)
 
 static void be_live_again(const char *how)
 {
+	spin_lock_irq(&client.lock);
+	if (client.shadow && client.shadow->broken)
+		xs_shadow_fresh(client.shadow);
+	spin_unlock_irq(&client.lock);
 	pr_notice("the store's ring is live again: %s; all watches are set anew\n", how);
 	xs_source_renew();
 	xs_client_kick();

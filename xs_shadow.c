@@ -473,6 +473,8 @@ void xs_shadow_dead(struct xs_shadow *sh)
 
 	show_features(sh);
 	WRITE_ONCE(*page_word(sh, XS_PAGE_ERROR), store_word(sh, XS_PAGE_ERROR));
-	if (ahead > XS_RING_SIZE)
+	if (ahead > XS_RING_SIZE) {
 		WRITE_ONCE(sh->page->rsp_prod, READ_ONCE(sh->page->rsp_cons) + ahead);
+		sh->broken = -EIO;	/* and so it stays: see xs_shadow_fresh() */
+	}
 }
