@@ -29,11 +29,12 @@ GUEST_MODULES = ["xen-privcmd", "xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen
 DOM0_PROGRAMS = ["xl", "xenstored", "oxenstored", "xenconsoled", "xenconsole", "xen-init-dom0", "libxl-save-helper",
                  "lsevtchn", "test-xenstore", "xenctx", "xen-diag"]
 DEVICE_MODEL = "usr/libexec/xen-qemu-system-i386"
-# oxenstored refuses to start without the last two.
+# oxenstored refuses to start without the last two. As many watches as C xenstored gives a guest: tests set 100
+# beside those of the module itself.
 OXENSTORED_CONF = """\
 quota-transaction = 10
 quota-maxentity = 8192
-quota-maxwatch = 100
+quota-maxwatch = 128
 pid-file = /run/xenstored.pid
 xenstored-kva = /proc/xen/xsd_kva
 xenstored-port = /proc/xen/xsd_port
