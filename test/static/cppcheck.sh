@@ -11,6 +11,7 @@ for dir in test/*/; do
 done
 # Kernel headers are not given: what they define is unknown to it, and kern.cfg names what matters.
 cppcheck --enable=warning,portability,performance,style --std=c11 --inline-suppr --quiet \
-	--library=test/static/kern.cfg -D__KERNEL__ -DCONFIG_X86 -DCONFIG_BLOCK -I. -Iinclude --error-exitcode=1 \
+	--library=test/static/kern.cfg -D__KERNEL__ -DCONFIG_X86 -DCONFIG_BLOCK \
+	-I. -Iinclude --error-exitcode=1 \
 	--suppress=missingInclude --suppress=unmatchedSuppression --suppress=variableScope \
 	--template='{file}:{line}: {severity} {id}: {message}' "${files[@]}"
