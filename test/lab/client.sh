@@ -2,7 +2,7 @@
 # lab: --type pv
 # lab: --type pvh --store oxenstored
 # lab: --type pv --vcpus 2
-# lab: --type pvh --attach share --vcpus 2
+# lab: --type pv --attach share --vcpus 2
 # timeout: 120
 #
 # client.sh - the kernel API against a real store: every test of test/xs_test. dom0's half makes the
