@@ -23,6 +23,7 @@
 #define BENCH_CREW	16		/* threads in a crew */
 #define BENCH_VALUE	"0123456789abcdef"
 #define BENCH_LONG	1900		/* bytes: C xenstored's quota for a node is 2048 */
+#define BENCH_WATCHES	120		/* at once: C xenstored's quota is 128 for a guest */
 #define BENCH_NAMES	100		/* in the directory that is listed */
 
 /**

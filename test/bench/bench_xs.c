@@ -7,6 +7,7 @@
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/atomic.h>
 #include <linux/completion.h>
 #include <linux/err.h>
 #include <linux/module.h>
@@ -202,6 +203,54 @@ static int write_watched(void *ctx)
 	return err ? err : wait_seen();
 }
 
+/* Many at once: all are set, each has its first event, all are ended. */
+static struct xs_watch_spec many[BENCH_WATCHES];
+static char many_path[BENCH_WATCHES][32];
+static atomic_t to_come;
+
+static void on_many(void *ctx, const char *path, bool again)
+{
+	if (atomic_dec_and_test(&to_come))
+		complete(&seen);
+}
+
+static int name_many(void *ctx)
+{
+	unsigned int i;
+
+	for (i = 0; i < BENCH_WATCHES; i++) {
+		snprintf(many_path[i], sizeof(many_path[i]), BENCH_DIR "/many-%u", i);
+		many[i].path = many_path[i];
+		many[i].fn = on_many;
+	}
+	return 0;
+}
+
+static int watch_many(unsigned int n)
+{
+	int err;
+
+	reinit_completion(&seen);
+	atomic_set(&to_come, n);
+	err = xs_watch_many(store, many, n);
+	if (err)
+		return err;
+	err = wait_seen();
+	while (n--)
+		xs_unwatch(many[n].watch);
+	return err;
+}
+
+static int watch_20(void *ctx)
+{
+	return watch_many(20);
+}
+
+static int watch_all(void *ctx)
+{
+	return watch_many(BENCH_WATCHES);
+}
+
 static const struct bench_row all[] = {
 	{ .name = "read", .ops = 1, .prepare = write_value, .run = read_one },
 	{ .name = "read-16", .ops = 16, .run = read_16 },
@@ -215,6 +264,8 @@ static const struct bench_row all[] = {
 	{ .name = "watch-set", .ops = 1, .run = watch_once },
 	{ .name = "watch-event", .ops = 1, .prepare = watch_begin, .run = write_watched,
 	  .finish = watch_end },
+	{ .name = "watches-20", .ops = 20, .prepare = name_many, .run = watch_20 },
+	{ .name = "watches-120", .ops = BENCH_WATCHES, .prepare = name_many, .run = watch_all },
 };
 
 static int __init bench_xs_init(void)

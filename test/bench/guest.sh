@@ -48,7 +48,7 @@ if wanted node-read; then
 	./bench_node node-read "$side" "$count" || failed=1
 fi
 if wanted test-xenstore; then
-	./bench_run test-xenstore "$side" 'test-xenstore -i 200 >/dev/null 2>&1' || failed=1
+	./bench_run test-xenstore "$side" 1 'test-xenstore -i 200 >/dev/null 2>&1' || failed=1
 fi
 if wanted setup || wanted setup-50; then
 	[ "$side" != kernel ] || insmod ./bench_front.ko || fail "bench_front.ko"
@@ -59,7 +59,7 @@ fi
 if [ "$side" = xs ]; then
 	rmmod xsfront
 	if wanted insmod; then
-		./bench_run insmod xs 'insmod ./xsfront.ko' 'rmmod xsfront' || failed=1
+		./bench_run insmod xs 3 'insmod ./xsfront.ko' 'rmmod xsfront' || failed=1
 	fi
 fi
 dmesg | sed -n 's/.*bench: \(row\|failed\)/\1/p'

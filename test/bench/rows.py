@@ -53,6 +53,8 @@ ROWS = [Row(*words) for words in (
     ("directory", "directory of 100 names"),
     ("transaction", "transaction of 3 writes"),
     ("watch-set", "watch: set, first event, end"),
+    ("watches-20", "20 watches at once, each"),
+    ("watches-120", "120 watches at once, each"),
     ("watch-event", "write, its event seen"),
     ("node-read", "read by libxenstore, device node"),
     ("test-xenstore", "test-xenstore -i 200, all of it"),
