@@ -93,6 +93,11 @@ static struct xenbus_step table(u32 front_state, u32 back)
 	return xenbus_front_step(front_state, back);
 }
 
+static int is_up(u32 state)
+{
+	return state == C || state == R || state == S;
+}
+
 /* ---- rules -------------------------------------------------------------------------------- */
 
 static const char *broken;	/* the rule that the move just made has broken */
@@ -152,11 +157,14 @@ static void act(union world *w, struct xenbus_step step)
 	switch (step.action) {
 	case XENBUS_SETUP:
 		must(!w->f_using, "set up while it is used");
+		must(w->f_state == I, "a ring is published out of turn");
 		w->f_granted = 1;
 		break;
 	case XENBUS_CONNECT:
 	case XENBUS_RECONFIGURE:
 		must(w->f_granted, "connected without a ring");
+		must(is_up(w->f_saw), "connected to a backend that is not");
+		must(!CLOSING_OR_CLOSED(w->f_state), "used after Closing");
 		w->f_using = 1;
 		w->f_failed = 0;
 		break;
@@ -373,11 +381,6 @@ static const u8 programs[][6] = {
 #define OFFLINE_DEATH	12
 	{ OP_END_IF_ONLINE, OP_DIE },
 };
-
-static int is_up(u32 state)
-{
-	return state == C || state == R || state == S;
-}
 
 /* Linux's xen-blkback: takes the ring of a frontend that says Connected, too. */
 static u32 blk_sees(u32 state, u32 front_state)
