@@ -26,7 +26,8 @@ tell remove-module
 ok "the device goes" wait_for 30 gone
 wait
 tap cat gone.out
-ok "the log says so" dmesg_has 'device/echo/0: front Clos(ing|ed), back Clos(ing|ed)'
+ok "the log says so" wait_for 10 dmesg_has \
+	'device/echo/0: front Clos(ing|ed), back Clos(ing|ed)'
 tell insert-module
 ok "it comes back" wait_for 30 test -c $dev
 ok "both ends are Connected" dmesg_has 'device/echo/0: front Connected, back Connected'
@@ -49,7 +50,7 @@ echo "# the backend's directory is removed by hand"
 mark
 tell rm-back
 ok "the device goes" wait_for 30 gone
-ok "the log says so" dmesg_has 'device/echo/0: front Closed, back Unknown'
+ok "the log says so" wait_for 10 dmesg_has 'device/echo/0: front Closed, back Unknown'
 tell make-device-2
 ok "it comes back" wait_for 30 test -c $dev
 tap ./echo_io stream $dev 200000
