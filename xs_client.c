@@ -67,17 +67,18 @@ static int serve_kernel(int flags)
 static int pump_locked(void)
 {
 	struct xs_shadow *shadow = client.shadow;
-	int flags = 0;
+	int flags = -ENOTCONN;
 
 	lockdep_assert_held(&client.lock);
-	if (client.life == XS_LIVE || client.life == XS_PROBING)
+	if (client.life == XS_LIVE || client.life == XS_PROBING) {
 		flags = shadow ? xs_shadow_pump(shadow) : xs_conn_pump(&client.conn);
-	if (flags < 0) {
-		xs_life_broken(flags);
-		flags = 0;
+		if (flags < 0)
+			xs_life_broken(flags);
 	}
+	if (flags < 0)	/* what the kernel was told until then it may still read */
+		flags = shadow ? xs_shadow_give(shadow) : 0;
 	if (shadow)
-		flags = serve_kernel(flags | xs_shadow_give(shadow));
+		flags = serve_kernel(flags);
 	if (waitqueue_active(&client.idle))
 		wake_up(&client.idle);
 	return flags;

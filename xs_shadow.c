@@ -187,6 +187,8 @@ int xs_shadow_give(struct xs_shadow *sh)
 	int room, flags = sh->wake ? XS_PUMP_KERNEL : 0;
 
 	sh->wake = false;
+	if (sh->head == sh->tail)
+		return flags;
 	while (!sh->broken && sh->head != sh->tail) {
 		virt_mb();	/* our index is out before its is read: partner of the reader's E */
 		room = xs_ring_look_room(&sh->rsp);
@@ -475,6 +477,6 @@ void xs_shadow_dead(struct xs_shadow *sh)
 	WRITE_ONCE(*page_word(sh, XS_PAGE_ERROR), store_word(sh, XS_PAGE_ERROR));
 	if (ahead > XS_RING_SIZE) {
 		WRITE_ONCE(sh->page->rsp_prod, READ_ONCE(sh->page->rsp_cons) + ahead);
-		sh->broken = -EIO;	/* and so it stays: see xs_shadow_fresh() */
+		stop_serving(sh, -EIO);	/* until xs_shadow_fresh() */
 	}
 }

@@ -41,12 +41,16 @@ ok "dom0 is told" tell again
 ok "dom0 has made it anew" await remade
 ok "test-xenstore -r 20" test-xenstore -r 20
 
-for name in order errors split big pileup nonblock unread shared quota threads rogue; do
+# Ten thousand events take a while; once for each server is enough, and those are the PV guests.
+rogue=
+[ "$(cat /sys/hypervisor/guest_type)" != PV ] || rogue=rogue
+for name in order errors split big pileup nonblock unread shared quota threads $rogue; do
 	echo "# raw frames: $name"
 	mark
 	tap ./xenbus_raw $name
 done
-ok "the log names who does not read" dmesg_has 'does not read its watch events'
+[ -z "$rogue" ] || ok "the log names who does not read" \
+	dmesg_has 'does not read its watch events'
 is "the connection is live" "$(cat /sys/module/xsfront/parameters/state)" live
 echo "# $(tr '\n' ' ' </sys/kernel/debug/xsfront/stats)"
 ok "rmmod" rmmod xsfront
