@@ -464,9 +464,22 @@ static void give_up(struct xs_front_dev *dev, u8 failed)
 		return;
 	act(dev, step);
 	if (step.next != dev->view.front) {
-		write_state(dev, step.next);
+		dev->owed = write_state(dev, step.next) != 0;
 		set_states(dev, step.next, dev->back_now);
 	}
+}
+
+/* What give_up() could not write. Returns whether the store has our state now. */
+static bool write_owed(struct xs_front_dev *dev)
+{
+	int err = dev->owed ? write_state(dev, dev->view.front) : 0;
+
+	dev->owed = err && err != -ESTALE;
+	if (err == -ESTALE)
+		xs_device_ask(dev, XS_ASK_IDENTIFY);
+	else if (err)
+		look_later(dev);
+	return !err;
 }
 
 /* Who failed? The store: the device is left as it is, and the same step is taken again. */
@@ -513,8 +526,11 @@ static void follow(struct xs_front_dev *dev)
 	bool was_connected = dev->view.connected;
 	u32 back = XenbusStateUnknown;
 	struct xenbus_step step;
-	int steps, err = read_back(dev, &back);
+	int steps, err;
 
+	if (!write_owed(dev))
+		return;
+	err = read_back(dev, &back);
 	if (err) {
 		pr_err("%s: cannot read the backend's state: error %d\n", dev->node, err);
 		set_error(dev, "reading the backend's state", err);

@@ -145,6 +145,7 @@ struct xs_front_view {
  * @is_set_up: the driver's setup was called, its release was not
  * @failures: steps in a row that have failed
  * @not_before: do not begin anew before that, in jiffies
+ * @owed: our state could not be written yet
  * @odd: the last pair of states that made no sense
  * @back_now: the backend's state, as it was when ours was written
  * @data: the driver's
@@ -170,6 +171,7 @@ struct xs_front_dev {
 	bool is_set_up;
 	unsigned int failures;
 	unsigned long not_before;
+	bool owed;
 	unsigned int odd;
 	u32 back_now;
 	void *data;
