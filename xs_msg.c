@@ -353,16 +353,15 @@ int xs_number(const char *text, u32 len, u32 *value)
 	return 0;
 }
 
-/* The characters that a path may have beside '/', 64 to a word. */
-static bool path_char(unsigned char c)
-{
-	static const u64 may[2] = {
-		0x03ff200000000000ull,	/* - 0 to 9 */
-		0x07fffffe87ffffffull,	/* @ A to Z _ a to z */
-	};
-
-	return c < 128 && (may[c >> 6] >> (c & 63) & 1);
-}
+/* The characters of a path's names. */
+static const bool of_a_name[256] = {
+	['-'] = true,
+	['0' ... '9'] = true,
+	['@'] = true,
+	['A' ... 'Z'] = true,
+	['_'] = true,
+	['a' ... 'z'] = true,
+};
 
 /**
  * xs_path_check() - may this be a path?
@@ -377,19 +376,17 @@ static bool path_char(unsigned char c)
 int xs_path_check(const char *path)
 {
 	u32 max = path[0] == '/' ? XENSTORE_ABS_PATH_MAX : XENSTORE_REL_PATH_MAX;
-	u32 i;
+	const char *end = path + max, *at;
 
-	if (!path[0])
-		return -EINVAL;
-	for (i = 0; path[i]; i++) {
-		if (i >= max)
-			return -ENAMETOOLONG;
-		if (path_char((unsigned char)path[i]))
+	for (at = path; at < end; at++) {
+		if (of_a_name[(u8)*at])
 			continue;
-		if (path[i] != '/' || path[i + 1] == '/' || (i && !path[i + 1]))
+		if (!*at)
+			return at == path ? -EINVAL : 0;
+		if (*at != '/' || at[1] == '/' || (at != path && !at[1]))
 			return -EINVAL;
 	}
-	return 0;
+	return *at ? -ENAMETOOLONG : 0;
 }
 
 /**
