@@ -112,7 +112,7 @@ static void on_backends(void *ctx, const char *path, bool again)
 	const char *key = strrchr(path, '/');
 
 	mutex_lock(&xs_front_lock);
-	if (again || strlen(path) <= strlen(group->path))
+	if (again || !key || strlen(path) <= strlen(group->path))
 		look_all(group);
 	else if (!strcmp(key, "/state") || !strcmp(key, "/online"))
 		look_by_backend(path, key - path, false);
@@ -285,8 +285,8 @@ static void compare(struct xs_front_type *type, const struct xs_list *names)
 			dev->pass = type->pass;
 	}
 	xa_for_each(&type->devices, index, dev)
-		if (dev->pass != type->pass)
-			xs_device_ask(dev, XS_ASK_GONE);
+		if (dev->pass != type->pass)	/* new, or gone: it finds out */
+			xs_device_ask(dev, XS_ASK_IDENTIFY);
 	type->scanned = true;
 }
 
