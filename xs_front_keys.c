@@ -205,16 +205,28 @@ int xs_front_key(struct xs_front_dev *dev, const char *key, const char *fmt, ...
 EXPORT_SYMBOL_GPL(xs_front_key);
 
 /**
- * xs_front_keys_free() - forget what xs_front_key() was told
+ * xs_front_keys_cut() - forget what xs_front_key() was told last
+ * @dev: a device
+ * @last: what dev->keys.prev was before that
+ */
+void xs_front_keys_cut(struct xs_front_dev *dev, struct list_head *last)
+{
+	struct own_key *key;
+
+	while (dev->keys.prev != last) {
+		key = list_last_entry(&dev->keys, struct own_key, link);
+		list_del(&key->link);
+		key_free(key);
+	}
+}
+
+/**
+ * xs_front_keys_free() - forget all that xs_front_key() was told
  * @dev: a device
  */
 void xs_front_keys_free(struct xs_front_dev *dev)
 {
-	struct own_key *key, *next;
-
-	list_for_each_entry_safe(key, next, &dev->keys, link)
-		key_free(key);
-	INIT_LIST_HEAD(&dev->keys);
+	xs_front_keys_cut(dev, &dev->keys);
 }
 
 /* What a transaction looks at first: who the backend is, our state, the backend's state. */
@@ -287,6 +299,14 @@ static u32 look(const struct flight *f, unsigned int which)
 	return len < 0 || xs_number(f->read[which], len, &state) ? ~0u : state;
 }
 
+/* Has the store failed to say a state? */
+static int look_failed(const struct flight *f, unsigned int which)
+{
+	int err = f->ops[which].result;
+
+	return err < 0 && err != -ENOENT && err != -EACCES && err != -ENOBUFS ? err : 0;
+}
+
 /* May our state be written? */
 static int check_looks(const struct flight *f)
 {
@@ -298,8 +318,8 @@ static int check_looks(const struct flight *f)
 		return -ESTALE;
 	if (err < 0 && err != -ENOBUFS)
 		return err;
-	err = f->ops[LOOK_BACK].result;
-	if (err < 0 && err != -ENOENT && err != -EACCES && err != -ENOBUFS)
+	err = look_failed(f, LOOK_OWN) ? : look_failed(f, LOOK_BACK);
+	if (err)
 		return err;
 	/* Nobody but a toolstack that makes the device anew writes Initialising for us. */
 	if (look(f, LOOK_OWN) == XenbusStateInitialising && front != XenbusStateInitialising &&

@@ -180,13 +180,15 @@ void xs_front_grants_exit(void)
 static irqreturn_t on_event(int irq, void *data)
 {
 	struct ring *ring = data;
-	bool news = true;
+	bool news;
 
 	spin_lock(&ring->lock);
-	if (ring->open)
+	if (ring->open) {
 		news = ring->event(ring->dev);
-	else
+	} else {
+		news = !ring->missed;
 		ring->missed = true;
+	}
 	spin_unlock(&ring->lock);
 	xen_irq_lateeoi(irq, news ? 0 : XEN_EOI_FLAG_SPURIOUS);
 	return IRQ_HANDLED;
@@ -334,6 +336,7 @@ static struct ring *ring_new(struct xs_front_dev *dev, unsigned int order)
  */
 struct xs_front_ring *xs_front_ring(struct xs_front_dev *dev, const struct xs_front_ring_spec *spec)
 {
+	struct list_head *last = dev->keys.prev;
 	struct ring *ring;
 	int err;
 
@@ -350,6 +353,7 @@ struct xs_front_ring *xs_front_ring(struct xs_front_dev *dev, const struct xs_fr
 	if (!err && !spec->silent)
 		err = make_channel(ring, spec->channel_key ? : "event-channel");
 	if (err) {
+		xs_front_keys_cut(dev, last);	/* the driver may do with one ring less */
 		ring_free(ring);
 		return ERR_PTR(err);
 	}
