@@ -239,7 +239,8 @@ static int call(struct xs_front_dev *dev, int (*fn)(struct xs_front_dev *dev), c
 	set_doing(dev, name);
 	err = fn(dev);
 	set_doing(dev, NULL);
-	return err;
+	/* From xs_front_publish() these two mean "again, at once"; a driver has only failed. */
+	return err == -ESTALE || err == -ECANCELED ? -EIO : err;
 }
 
 static void tell(struct xs_front_dev *dev, void (*fn)(struct xs_front_dev *dev), const char *name)
