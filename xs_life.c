@@ -194,9 +194,16 @@ static bool conn_is_quiet(void)
 	return quiet;
 }
 
+/* Under the lock, as all that waits in client.idle: who pumps looks there with no barrier else. */
 static bool kernel_is_between_messages(void)
 {
-	return READ_ONCE(client.life) != XS_LIVE || !READ_ONCE(client.shadow->taking);
+	unsigned long irq;
+	bool between;
+
+	spin_lock_irqsave(&client.lock, irq);
+	between = client.life != XS_LIVE || !client.shadow->taking;
+	spin_unlock_irqrestore(&client.lock, irq);
+	return between;
 }
 
 /* From here on only what has begun goes on, the kernel's first and then ours. */
