@@ -42,8 +42,10 @@ struct xs_front_type;
  * @setup: the backend waits for us: read its keys (xs_front_read_keys()), make what it needs
  *	   (xs_front_ring(), xs_front_key()). All keys are published with our state after this, in
  *	   one transaction. 0, or a negative errno: what was made is freed, and it is tried again
- *	   when the backend does something, three times in a row at the most
- * @connect: the backend has mapped the ring: data may flow. 0, or a negative errno to close
+ *	   after 5 s, three times in a row at the most; but without end for -ENOMEM, -EAGAIN,
+ *	   -ETIMEDOUT, -ECONNRESET and -ENOTCONN, with which the store fails
+ * @connect: the backend has mapped the ring: data may flow. 0, or a negative errno to close; with
+ *	   one of the five above it is called again after 5 s instead
  * @event: the backend has signalled a ring of this device; atomic context. From when connect is
  *	   called to when disconnect is called, and never two at once for one ring; see
  *	   struct xs_front_ring_spec for several rings. Returns whether there was something new
