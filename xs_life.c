@@ -313,6 +313,7 @@ static int share_begin(bool first)
 		spin_lock_irq(&client.lock);
 		left();
 		spin_unlock_irq(&client.lock);
+		xs_mend_stop_work();	/* the ring may have broken meanwhile */
 		xs_share_free(client.attach.share);
 	}
 	return err;
@@ -326,6 +327,7 @@ static int share_start(void)
 	err = share_begin(true);
 	if (err) {
 		client.life = XS_DOWN;
+		xs_client_stop_work();
 		return err;
 	}
 	pr_info("attach share: under the kernel's own xenbus of a %s guest, event channel %u\n",

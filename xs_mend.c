@@ -86,9 +86,28 @@ static bool life_is(enum xs_life life)
 	return READ_ONCE(client.life) == life;
 }
 
+/* The page is not ours any more: we are being stopped, or the guest suspended. */
+static bool gone(void)
+{
+	return life_is(XS_DOWN) || life_is(XS_ASIDE);
+}
+
 static bool reconnected(void)
 {
-	return xs_conn_reconnected(&client.conn) || life_is(XS_DOWN);
+	return xs_conn_reconnected(&client.conn) || gone();
+}
+
+static int ask_reconnect(void)
+{
+	int err = 0;
+
+	spin_lock_irq(&client.lock);
+	if (gone())
+		err = -ENOTCONN;
+	else
+		xs_conn_ask_reconnect(&client.conn);
+	spin_unlock_irq(&client.lock);
+	return err;
 }
 
 /**
@@ -96,18 +115,19 @@ static bool reconnected(void)
  *
  * Nobody else touches the page while the life is MENDING or DEAD. Context: may sleep.
  *
- * Return: 0; -ETIMEDOUT; -ENOTCONN when we are being stopped.
+ * Return: 0; -ETIMEDOUT; -ENOTCONN when we are being stopped, or step aside.
  */
 int xs_mend_reconnect(void)
 {
-	int err = 0;
+	int err = ask_reconnect();
 
-	xs_conn_ask_reconnect(&client.conn);
+	if (err)
+		return err;
 	xs_attach_signal(&client.attach);
 	if (!wait_event_timeout(client.signalled, reconnected(), xs_client_timeout()))
 		return -ETIMEDOUT;
 	spin_lock_irq(&client.lock);
-	if (client.life == XS_DOWN) {
+	if (gone()) {
 		err = -ENOTCONN;
 	} else {
 		xs_conn_restart(&client.conn, true);
@@ -189,7 +209,7 @@ int xs_mend_seek(enum xs_life meanwhile)
 
 	probe_make(&probe);
 	spin_lock_irq(&client.lock);
-	if (client.life != XS_DOWN && xs_conn_sane(&client.conn)) {
+	if (!gone() && xs_conn_sane(&client.conn)) {
 		xs_conn_restart(&client.conn, false);
 		xs_conn_seek(&client.conn, &probe.req);
 		client.life = meanwhile;
@@ -207,10 +227,18 @@ int xs_mend_seek(enum xs_life meanwhile)
 	return err;
 }
 
-/* The ring cannot be had, now. It is looked at again in a while. */
+/*
+ * The ring cannot be had, now. It is looked at again in a while. If we have gone meanwhile, only our
+ * probe is ended: the others wait for us to be back.
+ */
 static void be_dead(void)
 {
 	spin_lock_irq(&client.lock);
+	if (client.life == XS_ASIDE) {
+		xs_conn_break(&client.conn, -ECONNRESET);
+		spin_unlock_irq(&client.lock);
+		return;
+	}
 	if (client.life != XS_DOWN)
 		client.life = XS_DEAD;
 	xs_conn_fail(&client.conn, -ENOTCONN);
