@@ -165,6 +165,8 @@ static int own_begin(void)
  */
 static bool may_leave(void)
 {
+	if (!xs_shadow_fits(client.shadow))
+		return false;
 	if (client.life != XS_LIVE)
 		return xs_shadow_given(client.shadow);
 	return xs_conn_quiet(&client.conn) && xs_shadow_quiet(client.shadow);
@@ -231,8 +233,8 @@ static void forget_what_is_owed(void)
 
 /*
  * Gives the store's page back to the kernel. A message of which the store has taken a part has to
- * be sent to its end first, or the stream would be torn for the kernel: that is waited for, as long
- * as it takes.
+ * be sent to its end first, and what the kernel has asked meanwhile has to fit behind it, or the
+ * stream would be torn for the kernel: that is waited for, as long as it takes.
  */
 static void share_leave(void)
 {
@@ -243,7 +245,7 @@ static void share_leave(void)
 		pr_warn("left with replies owed by the store\n");
 	}
 	while (xs_share_leave(client.attach.share, jiffies + xs_client_timeout())) {
-		pr_warn("waiting for the store to read a message to its end\n");
+		pr_warn("waiting for the store to read what is in its ring\n");
 		forget_what_is_owed();
 	}
 }
@@ -261,7 +263,7 @@ static void share_give_up(void)
 	spin_unlock_irq(&client.lock);
 	xs_client_pump();
 	while (xs_share_leave(client.attach.share, jiffies + xs_client_timeout()))
-		pr_warn("waiting for the kernel to read its messages\n");
+		pr_warn("waiting for the kernel or the store to read its messages\n");
 }
 
 /* The streams are in step: the kernel's requests may flow. */

@@ -402,8 +402,29 @@ bool xs_shadow_quiet(const struct xs_shadow *sh)
 }
 
 /**
+ * xs_shadow_fits() - has the store's request ring room for what waits in the shadow's?
+ * @sh: the shadow
+ *
+ * A store that reads nothing may have some of ours in its ring still. What the kernel has asked
+ * meanwhile must not be cut off there.
+ *
+ * Return: true when it has, or when a ring is broken, so that nothing will be moved or missed.
+ */
+bool xs_shadow_fits(const struct xs_shadow *sh)
+{
+	struct xs_ring from = sh->req, to = sh->conn->req;
+	int unread, room;
+
+	if (sh->broken || sh->conn->broken)
+		return true;
+	unread = xs_ring_look_unread(&from);
+	room = xs_ring_look_room(&to);
+	return unread < 0 || room < 0 || unread <= room;
+}
+
+/**
  * xs_shadow_hand_back() - the kernel goes back to the store's page: so does what it has asked
- * @sh: the shadow, quiet, and the connection too
+ * @sh: the shadow, quiet, and the connection too; xs_shadow_fits()
  *
  * What waits unread in the shadow's request ring is put into the store's.
  *

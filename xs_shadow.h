@@ -105,6 +105,7 @@ void xs_shadow_fresh(struct xs_shadow *sh);
 void xs_shadow_dead(struct xs_shadow *sh);
 bool xs_shadow_given(const struct xs_shadow *sh);
 bool xs_shadow_quiet(const struct xs_shadow *sh);
+bool xs_shadow_fits(const struct xs_shadow *sh);
 u32 xs_shadow_hand_back(struct xs_shadow *sh);
 
 #endif /* XS_SHADOW_H */

@@ -1927,6 +1927,44 @@ static void fresh_word_comes_last(void **state)
 	end(w);
 }
 
+/* Does what the kernel has asked find its place behind what the store has not read? */
+static void fits_vectors(void **state)
+{
+	static const struct {
+		u32 asked, unread;
+		int broken;
+		bool fits;
+	} rows[] = {
+		{ 0,    0,    0,    true },
+		{ 1024, 0,    0,    true },
+		{ 1024, 1,    0,    false },
+		{ 1002, 22,   0,    true },
+		{ 1003, 22,   0,    false },
+		{ 1,    1024, 0,    false },
+		{ 0,    1024, 0,    true },
+		{ 1024, 22,   -EIO, true },	/* torn as it is */
+		{ 1025, 22,   0,    true },	/* nothing will be moved */
+		{ 22,   1025, 0,    true },
+	};
+	struct world *w;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		w = world();
+		settled(w);
+		w->s.dishonest = true;
+		w->page->req_prod = w->page->req_cons + rows[i].asked;
+		w->c->req.at += rows[i].unread;
+		xs_ring_publish_put(&w->c->req);
+		w->c->broken = rows[i].broken;
+		assert_int_equal(xs_shadow_fits(w->sh), rows[i].fits);
+		if (rows[i].fits && !rows[i].broken && rows[i].asked <= 1024 &&
+		    rows[i].unread <= 1024)
+			assert_int_equal(xs_shadow_hand_back(w->sh), rows[i].asked);
+		end(w);
+	}
+}
+
 static void dead_vectors(void **state)
 {
 	static const struct {
@@ -2156,6 +2194,7 @@ int main(void)
 		cmocka_unit_test(features_appear),
 		cmocka_unit_test(asks_reconnect),
 		cmocka_unit_test(fresh_word_comes_last),
+		cmocka_unit_test(fits_vectors),
 		cmocka_unit_test(dead_vectors),
 		cmocka_unit_test(no_wakeup_lost_at_any_point),
 		cmocka_unit_test(no_wakeup_lost_at_random),
