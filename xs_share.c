@@ -231,6 +231,7 @@ int xs_share_find(struct xs_attach *at, struct xs_conn *conn, const struct xs_sh
 		vfree(s);
 		return err;
 	}
+	xs_shadow_init(&s->shadow, s->page, s->conn);
 	at->share = s;
 	return 0;
 }
@@ -371,7 +372,6 @@ int xs_share_enter(struct xs_share *share, unsigned long deadline)
 	struct xs_share *s = share;
 	int err;
 
-	xs_shadow_init(&s->shadow, s->page, s->conn);
 	for (;;) {
 		err = store_is_empty(s->at->page) ? try_swap(s, swap_in) : -EAGAIN;
 		if (!err) {
