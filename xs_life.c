@@ -361,6 +361,7 @@ void xs_life_aside(void)
 	if (!client.attach.share)
 		return;		/* it could not be had back after the last time */
 	share_leave();
+	flush_work(&client.renew);	/* its requests wait for xs_life_back() */
 	xs_mend_stop_work();
 	xs_share_free(client.attach.share);
 }
@@ -390,8 +391,7 @@ void xs_life_back(bool new_store)
 		spin_unlock_irq(&client.lock);
 		return;
 	}
-	if (new_store)
-		xs_source_renew();
+	xs_source_renew();	/* what fired meanwhile the kernel has read, and thrown away */
 	xs_client_kick();
 	pr_info("attach share: back after the suspension, event channel %u\n", client.attach.port);
 }

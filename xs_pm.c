@@ -9,7 +9,8 @@
  *
  * So in a share we step aside before, as if unloaded, and come back after: that is what a device of
  * ours hears of, since devices are frozen before the kernel's xenbus stops and thawed after it runs
- * again. Requests that come in between wait.
+ * again. Requests that come in between wait; events of our watches that come in between are lost on
+ * the kernel, so all who watch are told to look again, also when the suspension was called off.
  *
  *   freeze ──▶ xs_life_aside()     … suspended …     restore, thaw ──▶ xs_life_back()
  *

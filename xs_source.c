@@ -469,11 +469,27 @@ static bool renewal_is_stale(struct setting *s)
 	return stale;
 }
 
+/* The watch stood at the server, so it does not fire: we do, for what was missed. */
+static void fire(struct setting *s)
+{
+	struct xs_source *source = s->source;
+	struct xs_sub *sub;
+	unsigned long irq;
+
+	spin_lock_irqsave(&xs_watch_lock, irq);
+	if (source->state == SOURCE_SET && source->id == s->id)
+		list_for_each_entry(sub, &source->subs, link)
+			sub->event(sub, source->path);
+	spin_unlock_irqrestore(&xs_watch_lock, irq);
+}
+
 static void renewal_done(struct xs_req *req)
 {
 	struct setting *s = container_of(req, struct setting, req);
 	const struct xs_vec vec[] = { req->out.vec[0], req->out.vec[1] };
 
+	if (req->result == -EEXIST)
+		fire(s);
 	if (req->result && req->result != -EEXIST && req->result != -ECONNRESET &&
 	    req->result != -ENOTCONN)
 		pr_err("watch on %s could not be set again: %s\n", s->source->path, req->error);
@@ -534,10 +550,10 @@ static bool tell_subs(struct xs_source *source, u32 *id)
 }
 
 /**
- * xs_source_renew() - the connection is a new one: set all watches again
+ * xs_source_renew() - the connection is a new one, or events were missed: set all watches again
  *
  * They are queued; the caller kicks the client, so that one signal does for all. Each fires at
- * once, as new watches do. Context: may sleep.
+ * once, as new watches do; for those that the server still has we do that. Context: may sleep.
  */
 void xs_source_renew(void)
 {
