@@ -1965,6 +1965,25 @@ static void fits_vectors(void **state)
 	}
 }
 
+/* A box that was full when the ring died must not keep us from reading the ring's first words. */
+static void dead_holds_nothing(void **state)
+{
+	static const char payload[XS_PAYLOAD_MAX];
+	struct xsd_sockmsg hdr = { .type = XS_WATCH_EVENT, .len = sizeof(payload) };
+	struct world *w = world();
+
+	settled(w);
+	w->s.dishonest = true;
+	while (!w->c->hold)
+		xs_shadow_pass(w->sh, &hdr, payload);
+	w->s.page->rsp_prod = w->s.page->rsp_cons + 5000;
+	xs_shadow_dead(w->sh);
+	xs_shadow_give(w->sh);
+	assert_int_equal(w->sh->broken, -EIO);
+	assert_false(w->c->hold);
+	end(w);
+}
+
 static void dead_vectors(void **state)
 {
 	static const struct {
@@ -2195,6 +2214,7 @@ int main(void)
 		cmocka_unit_test(asks_reconnect),
 		cmocka_unit_test(fresh_word_comes_last),
 		cmocka_unit_test(fits_vectors),
+		cmocka_unit_test(dead_holds_nothing),
 		cmocka_unit_test(dead_vectors),
 		cmocka_unit_test(no_wakeup_lost_at_any_point),
 		cmocka_unit_test(no_wakeup_lost_at_random),
