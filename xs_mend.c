@@ -228,8 +228,8 @@ int xs_mend_seek(enum xs_life meanwhile)
 }
 
 /*
- * The ring cannot be had, now. It is looked at again in a while. If we have gone meanwhile, only our
- * probe is ended: the others wait for us to be back.
+ * The ring cannot be had, now. It is looked at again in a while. If we have gone meanwhile, only
+ * our probe is ended: the others wait for us to be back.
  */
 static void be_dead(void)
 {
