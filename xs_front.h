@@ -211,7 +211,7 @@ void xs_front_grants_exit(void);
 /* xs_front_keys.c */
 int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned int n, int *errs);
 int xs_front_publish(struct xs_front_dev *dev, u32 state, bool with_keys);
-void xs_front_keys_cut(struct xs_front_dev *dev, struct list_head *last);
+void xs_front_keys_cut(struct xs_front_dev *dev, const struct list_head *last);
 void xs_front_keys_free(struct xs_front_dev *dev);
 bool xs_store_failed(int err);
 

@@ -209,7 +209,7 @@ EXPORT_SYMBOL_GPL(xs_front_key);
  * @dev: a device
  * @last: what dev->keys.prev was before that
  */
-void xs_front_keys_cut(struct xs_front_dev *dev, struct list_head *last)
+void xs_front_keys_cut(struct xs_front_dev *dev, const struct list_head *last)
 {
 	struct own_key *key;
 
