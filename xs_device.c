@@ -4,17 +4,12 @@
  *
  *   event, timer ─▶ look ─▶ work item of this device
  *                              │ identify: who is the backend? probe
- *                              │ follow:   read its state, ask the table (xenbus_state.c), act
+ *                              │ look:     xs_handshake.c
  *                              └ finish:   let go, remove, free
  *
  * Each device has a work item of its own, which is the only one that touches it: so what it does
  * needs no lock, and one that is stuck holds up no other. Others set bits in dev->asked and call
  * xs_device_look(). What led to a look says only "look again".
- *
- * A look reads the backend's state and follows the table until it rests. Each write of our state
- * reads it again, in the same transaction: what is done after we have said Closed, the end of
- * grants above all, has to be done by what the backend says then. A state that changes after that
- * makes an event, and a look of its own.
  *
  * What is shown of a device is dev->view, a copy under dev->view_lock (spinlock), so that a device
  * whose driver sleeps can be looked at too.
@@ -34,12 +29,6 @@
 #include "xs_client.h"
 #include "xs_front.h"
 #include "xs_why.h"
-
-/* A pair of states leads to the next one at once; this many in a row, and something is odd. */
-#define STEPS_MAX	8
-
-/* Steps in a row that may fail before a device is left alone. */
-#define FAILURES_MAX	3
 
 /* A device that has not moved for so long is stuck; it is said, and again after so long. */
 #define STUCK_SECONDS	5
@@ -163,8 +152,13 @@ static void arm_stuck(struct xs_front_dev *dev, unsigned int seconds)
 	mod_delayed_work(system_unbound_wq, &dev->stuck, seconds * HZ);
 }
 
-/* Something about it is another than before. @flag is a bool of the view's. */
-static void set_flag(struct xs_front_dev *dev, bool *flag, bool value)
+/**
+ * xs_device_set_flag() - something about a device is another than before, or not
+ * @dev: the caller's own device
+ * @flag: a bool of its view
+ * @value: what it is now
+ */
+void xs_device_set_flag(struct xs_front_dev *dev, bool *flag, bool value)
 {
 	bool moved;
 
@@ -176,7 +170,13 @@ static void set_flag(struct xs_front_dev *dev, bool *flag, bool value)
 		xs_front_moved();
 }
 
-static void set_states(struct xs_front_dev *dev, u32 front, u32 back)
+/**
+ * xs_device_set_states() - a device has moved; the log is told
+ * @dev: the caller's own device
+ * @front: our state
+ * @back: the backend's
+ */
+void xs_device_set_states(struct xs_front_dev *dev, u32 front, u32 back)
 {
 	struct xs_front_view *v = &dev->view;
 	u64 now = ktime_get_ns();
@@ -207,7 +207,13 @@ static void set_doing(struct xs_front_dev *dev, const char *what)
 		arm_stuck(dev, STUCK_SECONDS);
 }
 
-static void set_error(struct xs_front_dev *dev, const char *what, int err)
+/**
+ * xs_device_set_error() - a step of a device has failed
+ * @dev: the caller's own device
+ * @what: which; NULL for none
+ * @err: how; 0 for not
+ */
+void xs_device_set_error(struct xs_front_dev *dev, const char *what, int err)
 {
 	spin_lock(&dev->view_lock);
 	dev->view.failed = what;
@@ -228,9 +234,15 @@ static void on_stuck(struct work_struct *work)
 	xs_device_look(dev);	/* should an event have been lost, it is made up for here */
 }
 
-/* ---- what the driver does --------------------------------------------------------------- */
-
-static int call(struct xs_front_dev *dev, int (*fn)(struct xs_front_dev *dev), const char *name)
+/**
+ * xs_device_call() - call a device's driver, which can fail
+ * @dev: the caller's own device
+ * @fn: what; NULL does nothing
+ * @name: its name
+ *
+ * Return: what it returns.
+ */
+int xs_device_call(struct xs_front_dev *dev, int (*fn)(struct xs_front_dev *dev), const char *name)
 {
 	int err;
 
@@ -243,313 +255,20 @@ static int call(struct xs_front_dev *dev, int (*fn)(struct xs_front_dev *dev), c
 	return err == -ESTALE || err == -ECANCELED ? -EIO : err;
 }
 
-static void tell(struct xs_front_dev *dev, void (*fn)(struct xs_front_dev *dev), const char *name)
+/**
+ * xs_device_tell() - call a device's driver
+ * @dev: the caller's own device
+ * @fn: what; NULL does nothing
+ * @name: its name
+ */
+void xs_device_tell(struct xs_front_dev *dev, void (*fn)(struct xs_front_dev *dev),
+		    const char *name)
 {
 	if (!fn)
 		return;
 	set_doing(dev, name);
 	fn(dev);
 	set_doing(dev, NULL);
-}
-
-static void drop_shared(struct xs_front_dev *dev)
-{
-	xs_front_rings_free(dev);
-	xs_front_keys_free(dev);
-}
-
-static int set_up(struct xs_front_dev *dev)
-{
-	int err;
-
-	if (!dev->is_set_up) {	/* what could not be published may be tried again */
-		err = call(dev, dev->type->drv->setup, "setup");
-		if (err) {
-			drop_shared(dev);
-			return err;
-		}
-		dev->is_set_up = true;
-	}
-	return xs_front_publish(dev, XenbusStateInitialised, true);
-}
-
-static int connect(struct xs_front_dev *dev)
-{
-	int err;
-
-	if (dev->view.connected)
-		return 0;
-	xs_front_rings_start(dev);
-	err = call(dev, dev->type->drv->connect, "connect");
-	if (err) {
-		xs_front_rings_stop(dev);
-		return err;
-	}
-	dev->failures = 0;
-	set_error(dev, NULL, 0);
-	set_flag(dev, &dev->view.connected, true);
-	return 0;
-}
-
-static void stop_data(struct xs_front_dev *dev)
-{
-	if (!dev->view.connected)
-		return;
-	xs_front_rings_stop(dev);
-	tell(dev, dev->type->drv->disconnect, "disconnect");
-	set_flag(dev, &dev->view.connected, false);
-}
-
-static void let_go(struct xs_front_dev *dev)
-{
-	stop_data(dev);
-	if (!dev->is_set_up)
-		return;
-	tell(dev, dev->type->drv->release, "release");
-	drop_shared(dev);
-	dev->is_set_up = false;
-}
-
-static int reconfigure(struct xs_front_dev *dev)
-{
-	int err = connect(dev);		/* Connected itself may not have been seen */
-
-	if (!err)
-		tell(dev, dev->type->drv->reconfigure, "reconfigure");
-	return err;
-}
-
-/* Does what a cell of the table says, short of writing the state. Returns 0 or a negative errno. */
-static int act(struct xs_front_dev *dev, struct xenbus_step step)
-{
-	switch (step.action) {
-	case XENBUS_SETUP:
-		return set_up(dev);
-	case XENBUS_CONNECT:
-		return connect(dev);
-	case XENBUS_RECONFIGURE:
-		return reconfigure(dev);
-	case XENBUS_CLOSE:
-		stop_data(dev);
-		return 0;
-	case XENBUS_RELEASE:
-	case XENBUS_RESTART:
-		let_go(dev);
-		return 0;
-	}
-	return 0;
-}
-
-/* ---- the handshake ---------------------------------------------------------------------- */
-
-static bool asked(const struct xs_front_dev *dev, enum xs_front_ask what)
-{
-	return test_bit(what, &dev->asked);
-}
-
-static void look_later(struct xs_front_dev *dev)
-{
-	queue_delayed_work(xs_front_queue, &dev->work, XS_RETRY_SECONDS * HZ);
-}
-
-/*
- * Reads the backend's state. A directory that has gone, or cannot be read, has state Unknown; what
- * is no number is no state.
- */
-static int read_back(struct xs_front_dev *dev, u32 *state)
-{
-	const struct xs_front_key key = XS_KEY_U32("state", state);
-	int one = 0, err = xs_front_gather(dev->backend, &key, 1, &one);
-
-	if (err)
-		return err;
-	if (one == -ENOENT || one == -EACCES) {
-		*state = XenbusStateUnknown;
-		one = 0;
-	}
-	if (one == -EINVAL || one == -ERANGE) {
-		*state = ~0u;
-		one = 0;
-	}
-	return one;
-}
-
-/*
- * A backend that is not online any more does not want to be called again. What the store does not
- * answer is not taken for a no: the step is taken, fails as well, and is taken again.
- */
-static bool online(struct xs_front_dev *dev)
-{
-	u32 value = 0;
-	const struct xs_front_key key = XS_KEY_U32("online", &value);
-	int one = 0, err = xs_front_gather(dev->backend, &key, 1, &one);
-
-	if (err || xs_store_failed(one))
-		return true;
-	/* cppcheck-suppress knownConditionTrueFalse ; it does not see that this is read */
-	return value != 0;
-}
-
-/* It has failed, just now or too often. */
-static bool held_back(struct xs_front_dev *dev)
-{
-	if (!dev->failures)
-		return false;
-	if (dev->failures < FAILURES_MAX && time_before(jiffies, dev->not_before))
-		look_later(dev);
-	return dev->failures >= FAILURES_MAX || time_before(jiffies, dev->not_before);
-}
-
-/* May it begin anew now? */
-static bool may_restart(struct xs_front_dev *dev)
-{
-	bool on;
-
-	if (asked(dev, XS_ASK_LEAVE) || held_back(dev))
-		return false;
-	on = online(dev);
-	set_flag(dev, &dev->view.offline, !on);
-	return on;
-}
-
-static struct xenbus_step next_step(struct xs_front_dev *dev)
-{
-	struct xenbus_step step = xenbus_front_step(dev->view.front, dev->view.back);
-	const struct xenbus_step closed = { XENBUS_RELEASE, XenbusStateClosed };
-
-	if (step.action == XENBUS_SETUP && held_back(dev))
-		step = (struct xenbus_step){ XENBUS_WAIT, (u8)dev->view.front };
-	if (step.action == XENBUS_RESTART && !may_restart(dev))
-		step = closed;
-	/* Who leaves closes, whatever the backend does; if it has begun to, this says WAIT. */
-	if (asked(dev, XS_ASK_LEAVE) && step.action != XENBUS_CLOSE &&
-	    step.action != XENBUS_RELEASE)
-		step = xenbus_front_close(dev->view.front);
-	return step;
-}
-
-static void say_odd(struct xs_front_dev *dev)
-{
-	u32 front = dev->view.front, back = dev->view.back;
-	unsigned int pair = front * 16 + back + 1;
-
-	if (dev->odd == pair)
-		return;
-	dev->odd = pair;
-	pr_warn("%s: front %s, back %s (%u): makes no sense, ignored\n", dev->node,
-		xenbus_state_name(front), xenbus_state_name(back), back);
-}
-
-/* A device that has gone meanwhile is not written to: it is asked who it is instead. */
-static int write_state(struct xs_front_dev *dev, u32 next)
-{
-	return xs_front_publish(dev, next, false);
-}
-
-/*
- * A step has failed. Of a set-up that has the backend has seen nothing: it is tried again after a
- * while. Else we close from our side; what the backend may have mapped is kept until it has let go,
- * as in every other closing, and all begins anew.
- */
-static void give_up(struct xs_front_dev *dev, u8 failed)
-{
-	struct xenbus_step step = xenbus_front_close(dev->view.front);
-
-	dev->not_before = jiffies + XS_RETRY_SECONDS * HZ;
-	if (++dev->failures == FAILURES_MAX) {
-		pr_err("%s: failed %d times in a row; left alone\n", dev->node, FAILURES_MAX);
-		set_flag(dev, &dev->view.left_alone, true);
-	}
-	look_later(dev);
-	if (failed == XENBUS_SETUP)
-		return;
-	act(dev, step);
-	if (step.next != dev->view.front) {
-		dev->owed = write_state(dev, step.next) != 0;
-		set_states(dev, step.next, dev->back_now);
-	}
-}
-
-/* What give_up() could not write. Returns whether the store has our state now. */
-static bool write_owed(struct xs_front_dev *dev)
-{
-	int err = dev->owed ? write_state(dev, dev->view.front) : 0;
-
-	dev->owed = err && err != -ESTALE;
-	if (err == -ESTALE)
-		xs_device_ask(dev, XS_ASK_IDENTIFY);
-	else if (err)
-		look_later(dev);
-	return !err;
-}
-
-/* Who failed? The store: the device is left as it is, and the same step is taken again. */
-static void step_failed(struct xs_front_dev *dev, struct xenbus_step step, int err)
-{
-	if (err == -ESTALE) {
-		xs_device_ask(dev, XS_ASK_IDENTIFY);
-		return;
-	}
-	pr_err("%s: %s -> %s failed: error %d\n", dev->node, xenbus_state_name(dev->view.front),
-	       xenbus_state_name(step.next), err);
-	set_error(dev, xenbus_state_name(step.next), err);
-	if (xs_store_failed(err))
-		look_later(dev);
-	else
-		give_up(dev, step.action);
-}
-
-/* Takes one step. Returns whether our state has changed by it. */
-static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
-{
-	u32 before = dev->view.front;
-	int err = act(dev, step);
-
-	/* Set-up has written its state together with its keys. */
-	if (!err && step.next != before && step.action != XENBUS_SETUP)
-		err = write_state(dev, step.next);
-	if (err == -ECANCELED) {	/* the backend was faster */
-		set_states(dev, before, dev->back_now);
-		return true;
-	}
-	if (err) {
-		step_failed(dev, step, err);
-		return false;
-	}
-	if (step.next != before)
-		set_states(dev, step.next, dev->back_now);
-	return step.next != before;
-}
-
-/* Looks at the backend and does what is to be done. */
-static void follow(struct xs_front_dev *dev)
-{
-	bool was_connected = dev->view.connected;
-	u32 back = XenbusStateUnknown;
-	struct xenbus_step step;
-	int steps, err;
-
-	if (!write_owed(dev))
-		return;
-	err = read_back(dev, &back);
-	if (err) {
-		pr_err("%s: cannot read the backend's state: error %d\n", dev->node, err);
-		set_error(dev, "reading the backend's state", err);
-		look_later(dev);
-		return;
-	}
-	dev->back_now = back;
-	if (back != dev->view.back)
-		set_states(dev, dev->view.front, back);
-	for (steps = 0; steps < STEPS_MAX; steps++) {
-		step = next_step(dev);
-		if (step.action == XENBUS_ODD)
-			say_odd(dev);
-		if (!take_step(dev, step))
-			break;
-	}
-	if (was_connected && dev->view.connected && step.action == XENBUS_WAIT)
-		tell(dev, dev->type->drv->backend_changed, "backend_changed");
 }
 
 /* ---- who is it? ------------------------------------------------------------------------- */
@@ -616,16 +335,16 @@ static int adopt(struct xs_front_dev *dev, const struct identity *who)
 	dev->view.backend_id = dev->backend_id;
 	dev->view.front = own_state(who->state);
 	spin_unlock(&dev->view_lock);
-	err = call(dev, dev->type->drv->probe, "probe");
+	err = xs_device_call(dev, dev->type->drv->probe, "probe");
 	if (err) {
-		set_error(dev, "probe", err);
-		set_flag(dev, &dev->view.refused, true);
+		xs_device_set_error(dev, "probe", err);
+		xs_device_set_flag(dev, &dev->view.refused, true);
 		if (err != -ENODEV)
 			pr_err("%s: cannot be used: error %d\n", dev->node, err);
 		return 0;
 	}
 	pr_info("%s: found, backend %s in domain %u\n", dev->node, backend, dev->backend_id);
-	set_flag(dev, &dev->view.found, true);
+	xs_device_set_flag(dev, &dev->view.found, true);
 	arm_stuck(dev, STUCK_SECONDS);
 	return 0;
 }
@@ -662,12 +381,12 @@ static void identify(struct xs_front_dev *dev)
 		made_anew(dev, "half of it has gone");
 	if (xs_store_failed(err)) {
 		set_bit(XS_ASK_IDENTIFY, &dev->asked);
-		look_later(dev);
+		xs_device_look_later(dev);
 	} else if (err && err != -ENOENT) {
 		pr_err("%s: cannot be used: error %d\n", dev->node, err);
 	}
 	if (err && err != -ENOENT)
-		set_error(dev, "reading who the backend is", err);
+		xs_device_set_error(dev, "reading who the backend is", err);
 	kfree(who);
 }
 
@@ -675,12 +394,12 @@ static void identify(struct xs_front_dev *dev)
 
 static bool is_ending(const struct xs_front_dev *dev)
 {
-	return asked(dev, XS_ASK_GONE) || asked(dev, XS_ASK_END);
+	return xs_device_asked(dev, XS_ASK_GONE) || xs_device_asked(dev, XS_ASK_END);
 }
 
 static bool has_left(const struct xs_front_dev *dev)
 {
-	return asked(dev, XS_ASK_LEAVE) &&
+	return xs_device_asked(dev, XS_ASK_LEAVE) &&
 	       (!dev->view.found || (dev->view.front == XenbusStateClosed && !dev->is_set_up));
 }
 
@@ -690,29 +409,29 @@ static void look_at_backend(struct xs_front_dev *dev)
 	int err = xs_front_join(dev);
 
 	if (err) {
-		set_error(dev, "watching the backend", err);
-		look_later(dev);
+		xs_device_set_error(dev, "watching the backend", err);
+		xs_device_look_later(dev);
 	}
-	follow(dev);
+	xs_handshake(dev);
 }
 
 /* What has failed may go well now: somebody has changed something. */
 static void forgive(struct xs_front_dev *dev)
 {
 	dev->failures = 0;
-	set_flag(dev, &dev->view.left_alone, false);
+	xs_device_set_flag(dev, &dev->view.left_alone, false);
 }
 
 static void finish(struct xs_front_dev *dev)
 {
-	if (asked(dev, XS_ASK_GONE) && dev->view.found)
+	if (xs_device_asked(dev, XS_ASK_GONE) && dev->view.found)
 		pr_info("%s: gone\n", dev->node);
 	else if (dev->is_set_up)
 		pr_warn("%s: back is %s and may still have our pages; they are freed later\n",
 			dev->node, xenbus_state_name(dev->view.back));
-	let_go(dev);
+	xs_handshake_let_go(dev);
 	if (dev->view.found)
-		tell(dev, dev->type->drv->remove, "remove");
+		xs_device_tell(dev, dev->type->drv->remove, "remove");
 	cancel_delayed_work_sync(&dev->stuck);
 	xs_front_forget(dev);		/* the type may be no more */
 	cancel_delayed_work(&dev->work);
@@ -726,7 +445,7 @@ static void on_work(struct work_struct *work)
 	if (test_and_clear_bit(XS_ASK_RETRY, &dev->asked))
 		forgive(dev);
 	if (!dev->failures && !dev->view.refused)
-		set_error(dev, NULL, 0);	/* what fails again will be said again */
+		xs_device_set_error(dev, NULL, 0);	/* what fails again will be said again */
 	if (!is_ending(dev) && test_and_clear_bit(XS_ASK_IDENTIFY, &dev->asked)) {
 		forgive(dev);
 		identify(dev);
@@ -746,6 +465,15 @@ static void on_work(struct work_struct *work)
 void xs_device_look(struct xs_front_dev *dev)
 {
 	mod_delayed_work(xs_front_queue, &dev->work, 0);
+}
+
+/**
+ * xs_device_look_later() - have a device look again after XS_RETRY_SECONDS
+ * @dev: the caller's own device
+ */
+void xs_device_look_later(struct xs_front_dev *dev)
+{
+	queue_delayed_work(xs_front_queue, &dev->work, XS_RETRY_SECONDS * HZ);
 }
 
 /**

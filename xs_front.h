@@ -6,6 +6,8 @@
  *      │ looks at ▲ has gone
  *   xs_device.c       one device's life
  *      │
+ *   xs_handshake.c    what it does with its backend
+ *      │
  *   xs_front_ring.c   rings, channels, grants      xs_front_keys.c   keys, read and published
  *
  * Locks: xs_front_lock, then dev->view_lock. Neither is held over a round trip to the store or over
@@ -198,8 +200,24 @@ struct xs_front_dev *xs_device_new(struct xs_front_type *type, unsigned int id);
 void xs_device_put(struct xs_front_dev *dev);
 void xs_device_ask(struct xs_front_dev *dev, enum xs_front_ask what);
 void xs_device_look(struct xs_front_dev *dev);
+void xs_device_look_later(struct xs_front_dev *dev);
+int xs_device_call(struct xs_front_dev *dev, int (*fn)(struct xs_front_dev *dev), const char *name);
+void xs_device_tell(struct xs_front_dev *dev, void (*fn)(struct xs_front_dev *dev),
+		    const char *name);
+void xs_device_set_flag(struct xs_front_dev *dev, bool *flag, bool value);
+void xs_device_set_states(struct xs_front_dev *dev, u32 front, u32 back);
+void xs_device_set_error(struct xs_front_dev *dev, const char *what, int err);
 void xs_device_view(struct xs_front_dev *dev, struct xs_front_view *view);
 bool xs_device_rests(const struct xs_front_view *view);
+
+static inline bool xs_device_asked(const struct xs_front_dev *dev, enum xs_front_ask what)
+{
+	return test_bit(what, &dev->asked);
+}
+
+/* xs_handshake.c */
+void xs_handshake(struct xs_front_dev *dev);
+void xs_handshake_let_go(struct xs_front_dev *dev);
 
 /* xs_front_ring.c */
 void xs_front_rings_start(struct xs_front_dev *dev);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * explore.c - both ends of a device, all interleavings: our table (xenbus_state.c, included as it
- * is shipped) and a model of the core around it (xs_device.c), against models of Linux's backends
- * and of a toolstack, through a store that is slow.
+ * is shipped) and a model of the core around it (xs_handshake.c), against models of Linux's
+ * backends and of a toolstack, through a store that is slow.
  *
  *    module          core, table      store           backend's driver     dom0
  *    load, unload ─▶ look, act ─▶ front's state, keys ─▶ look, one op ◀─ load, unload,
