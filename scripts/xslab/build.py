@@ -119,6 +119,12 @@ def build(store: Store, kernel_name: str, source: Path) -> Built:
         return built
 
 
+def _forget_symbols(known: Path, symbols: Path) -> None:
+    """Has kbuild look again at the symbols that a module uses: it does not when only their versions are others."""
+    if known.exists() and known.stat().st_mtime < symbols.stat().st_mtime:
+        known.unlink()
+
+
 def _build_modules(headers: Path, source: Path, copy: Path, out: Path, log: Path) -> None:
     log.write_text("")
     for old in out.rglob("*.ko"):
@@ -126,6 +132,8 @@ def _build_modules(headers: Path, source: Path, copy: Path, out: Path, log: Path
     symbols = None
     for folder in module_folders(source):
         place = copy / folder.relative_to(source)
+        if symbols:
+            _forget_symbols(place / "Module.symvers", symbols)
         _make(headers, place, copy, symbols, log)
         if folder == source:
             symbols = copy / "Module.symvers"
