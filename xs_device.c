@@ -240,7 +240,7 @@ static void on_stuck(struct work_struct *work)
  * @fn: what; NULL does nothing
  * @name: its name
  *
- * Return: what it returns.
+ * Return: what it returns; -EIO for -ESTALE and -ECANCELED.
  */
 int xs_device_call(struct xs_front_dev *dev, int (*fn)(struct xs_front_dev *dev), const char *name)
 {
