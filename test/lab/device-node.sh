@@ -47,7 +47,7 @@ rogue=
 for name in order errors split big pileup nonblock unread shared quota threads $rogue; do
 	echo "# raw frames: $name"
 	mark
-	tap ./xenbus_raw $name
+	tap ./xenbus_raw "$name"
 done
 [ -z "$rogue" ] || ok "the log names who does not read" \
 	dmesg_has 'does not read its watch events'
