@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv
 # lab: --type pvh --store oxenstored
-# lab: --type pv --vcpus 2
 # lab: --type pv --attach share --vcpus 2
 # timeout: 120
 #

@@ -2,7 +2,6 @@
 # lab: --type pv
 # lab: --type pvh --store oxenstored
 # lab: --type pv --store oxenstored --vcpus 2
-# lab: --type pvh
 # timeout: 240
 #
 # device-node.sh - /dev/xen/xenbus of the module: the stock tools on it, and raw frames.

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv --store oxenstored
-# lab: --type pvh --store oxenstored
-# lab: --type pv --store oxenstored --attach share
+# lab: --type pvh --store oxenstored --attach share
 # timeout: 150
 #
 # mended.sh - the ring breaks under load, and the server offers a reconnection (oxenstored does). In

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv --with python --add test/prog/pyxs_pair.py
-# lab: --type pvh --store oxenstored --with python --add test/prog/pyxs_pair.py
 # timeout: 180
 #
 # pyxs.sh - Debian's python3-pyxs on the module's device node, from two processes at once, with its

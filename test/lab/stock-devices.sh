@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv --attach none --dom0-add test/lab/devices.sh
-# lab: --type pvh --attach none --dom0-add test/lab/devices.sh
 # timeout: 90
 #
 # stock-devices.sh - the lab's disks and network cards (devices.sh) with the kernel's own drivers at
