@@ -52,6 +52,9 @@ fails "xs-why ends with 1 when one waits" 1 ./xs-why echo/2
 fails "xs-why of a device that is not there" 1 ./xs-why echo/99
 fails "xs-why of nonsense" 2 ./xs-why --nonsense
 
+ok "after 5 s the log has the command" wait_for 12 dmesg_has \
+	'^xsfront: device/echo/4: stuck for .* [(]xenstore-chmod -r .*[)]$'
+
 echo "# what would mend it mends it"
 for pair in 4:echo/4 15:echo/15 19:echo/19 t3:test/3; do
 	command=$(mend_of "${pair#*:}")
@@ -69,8 +72,6 @@ because test/3 'the backend: the backend has not taken our ring'
 echo "# the log says the same"
 ok "after 5 s" wait_for 8 dmesg_has \
 	'^xsfront: device/echo/8: stuck for [5-9] s, waits for the backend: .* has not let go'
-ok "with the command" wait_for 8 dmesg_has \
-	'^xsfront: device/echo/4: stuck for .* [(]xenstore-chmod -r .*[)]$'
 ok "and with the backend's words" dmesg_has \
 	'^xsfront: device/echo/1: stuck for .*; it says: 2 no disk like this$'
 
