@@ -411,19 +411,32 @@ void xs_client_stop_work(void)
 }
 
 /**
- * xs_client_idle() - is nothing under way that will end by itself?
+ * xs_client_quiet() - is nothing under way that will end by itself?
  *
- * Return: true when it is so.
+ * For who waits in client.idle: who pumps looks there under the lock, with no barrier else.
+ *
+ * Return: true when it is so; of a connection that is paused, what is queued does not count.
  */
-bool xs_client_idle(void)
+bool xs_client_quiet(void)
 {
 	unsigned long irq;
-	bool idle;
+	bool quiet;
 
 	spin_lock_irqsave(&client.lock, irq);
-	idle = client.life != XS_LIVE || xs_conn_idle(&client.conn);
+	quiet = client.life != XS_LIVE || xs_conn_quiet(&client.conn);
 	spin_unlock_irqrestore(&client.lock, irq);
-	return idle;
+	return quiet;
+}
+
+/**
+ * xs_tx_next_epoch() - the connection is a new one, or is to be: its transactions are over
+ *
+ * Context: any; client.lock is held.
+ */
+void xs_tx_next_epoch(void)
+{
+	lockdep_assert_held(&client.lock);
+	WRITE_ONCE(client.epoch, (client.epoch + 1) & INT_MAX);
 }
 
 /**

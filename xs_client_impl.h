@@ -71,7 +71,8 @@ extern struct xs_client xs_the_client;
 void xs_client_pump(void);
 void xs_client_init_work(void);
 void xs_client_stop_work(void);
-bool xs_client_idle(void);
+bool xs_client_quiet(void);
+void xs_tx_next_epoch(void);
 
 /* xs_mend.c; the first two are called under client.lock */
 void xs_life_broken(int err);

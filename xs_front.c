@@ -114,10 +114,8 @@ static void on_backends(void *ctx, const char *path, bool again)
 	mutex_lock(&xs_front_lock);
 	if (again || !key || strlen(path) <= strlen(group->path))
 		look_all(group);
-	else if (!strcmp(key, "/state") || !strcmp(key, "/online"))
-		look_by_backend(path, key - path, false);
 	else
-		look_by_backend(path, key - path, true);
+		look_by_backend(path, key - path, strcmp(key, "/state") && strcmp(key, "/online"));
 	if (!again)
 		look_by_backend(path, strlen(path), false);
 	mutex_unlock(&xs_front_lock);

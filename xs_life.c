@@ -99,6 +99,17 @@ static void conn_begin(void)
 	xs_frames_attach(&client.conn);
 }
 
+/* What is owed will not be paid any more, and nothing of ours runs when this returns. */
+static void be_down(void)
+{
+	spin_lock_irq(&client.lock);
+	client.life = XS_DOWN;
+	xs_conn_fail(&client.conn, -ENOTCONN);
+	spin_unlock_irq(&client.lock);
+	xs_mend_stop_work();
+	xs_client_stop_work();
+}
+
 /* ---- own -------------------------------------------------------------------------------- */
 
 /* The first words with the store. A predecessor may have left bytes unread, and watches. */
@@ -124,12 +135,7 @@ static int first_words(void)
 static void own_end(void)
 {
 	xs_attach_deafen(&client.attach, &client);
-	spin_lock_irq(&client.lock);
-	client.life = XS_DOWN;
-	xs_conn_fail(&client.conn, -ENOTCONN);	/* what is owed will not be paid any more */
-	spin_unlock_irq(&client.lock);
-	xs_mend_stop_work();
-	xs_client_stop_work();
+	be_down();
 	xs_attach_release(&client.attach);
 }
 
@@ -185,18 +191,7 @@ static const struct xs_share_user share_user = {
 	.left = left,
 };
 
-static bool conn_is_quiet(void)
-{
-	unsigned long irq;
-	bool quiet;
-
-	spin_lock_irqsave(&client.lock, irq);
-	quiet = client.life != XS_LIVE || xs_conn_quiet(&client.conn);
-	spin_unlock_irqrestore(&client.lock, irq);
-	return quiet;
-}
-
-/* Under the lock, as all that waits in client.idle: who pumps looks there with no barrier else. */
+/* Under the lock, as xs_client_quiet(). */
 static bool kernel_is_between_messages(void)
 {
 	unsigned long irq;
@@ -240,7 +235,7 @@ static void share_leave(void)
 {
 	flush_work(&client.mend);
 	stop_new_messages();
-	if (!wait_event_timeout(client.idle, conn_is_quiet(), xs_client_timeout())) {
+	if (!wait_event_timeout(client.idle, xs_client_quiet(), xs_client_timeout())) {
 		forget_what_is_owed();
 		pr_warn("left with replies owed by the store\n");
 	}
@@ -304,7 +299,6 @@ static int share_begin(bool first)
 		conn_begin();
 	else
 		xs_conn_attach(&client.conn, client.attach.page);
-	xs_frames_attach(&client.conn);
 	client.conn.stray = on_stray;
 	client.conn.skipped = on_skipped;
 	client.shadow = xs_share_shadow(client.attach.share);
@@ -343,12 +337,7 @@ static void share_stop(void)
 		share_leave();
 		xs_share_free(client.attach.share);
 	}
-	spin_lock_irq(&client.lock);
-	client.life = XS_DOWN;
-	xs_conn_fail(&client.conn, -ENOTCONN);
-	spin_unlock_irq(&client.lock);
-	xs_mend_stop_work();
-	xs_client_stop_work();
+	be_down();
 }
 
 /**
@@ -378,7 +367,7 @@ void xs_life_back(bool new_store)
 
 	if (new_store) {
 		spin_lock_irq(&client.lock);
-		WRITE_ONCE(client.epoch, (client.epoch + 1) & INT_MAX);
+		xs_tx_next_epoch();
 		xs_conn_end_transactions(&client.conn, -ECONNRESET);
 		spin_unlock_irq(&client.lock);
 	}
@@ -392,7 +381,6 @@ void xs_life_back(bool new_store)
 		return;
 	}
 	xs_source_renew();	/* what fired meanwhile the kernel has read, and thrown away */
-	xs_client_kick();
 	pr_info("attach share: back after the suspension, event channel %u\n", client.attach.port);
 }
 
@@ -431,7 +419,7 @@ void xs_client_stop(void)
 		share_stop();
 		return;
 	}
-	if (!wait_event_timeout(client.idle, xs_client_idle(), xs_client_timeout()))
+	if (!wait_event_timeout(client.idle, xs_client_quiet(), xs_client_timeout()))
 		pr_warn("unloaded with replies owed by the store\n");
 	own_end();
 }

@@ -51,8 +51,6 @@ const char *xs_mend_why(int err)
 		return "a message is longer than 4096 bytes";
 	case -EBADMSG:
 		return "a reply came that nobody asked for";
-	case -ESTALE:
-		return "the kernel's xenbus asks for a new one";
 	}
 	return "for a reason that has no name";
 }
@@ -75,7 +73,7 @@ void xs_life_broken(int err)
 	}
 	pr_err("the store's ring is broken: %s; trying to mend it\n", xs_mend_why(err));
 	client.life = XS_MENDING;
-	WRITE_ONCE(client.epoch, (client.epoch + 1) & INT_MAX);
+	xs_tx_next_epoch();
 	xs_conn_break(&client.conn, -ECONNRESET);
 	wake_up_all(&client.idle);
 	schedule_work(&client.mend);
@@ -260,7 +258,6 @@ static void be_live_again(const char *how)
 	spin_unlock_irq(&client.lock);
 	pr_notice("the store's ring is live again: %s; all watches are set anew\n", how);
 	xs_source_renew();
-	xs_client_kick();
 }
 
 /* The way that the server offers. Returns 0 or a negative errno. */
@@ -301,7 +298,6 @@ static void on_revive(struct work_struct *work)
 static void on_renew(struct work_struct *work)
 {
 	xs_source_renew();
-	xs_client_kick();
 }
 
 /**
@@ -312,7 +308,7 @@ static void on_renew(struct work_struct *work)
 void xs_life_watches_gone(void)
 {
 	lockdep_assert_held(&client.lock);
-	WRITE_ONCE(client.epoch, (client.epoch + 1) & INT_MAX);
+	xs_tx_next_epoch();
 	schedule_work(&client.renew);
 }
 

@@ -94,18 +94,9 @@ static int watch_control(void)
 	if (IS_ERR(store))
 		return PTR_ERR(store);
 	watch = xs_watch(store, "control/shutdown", on_control, NULL);
-	if (!IS_ERR(watch))
-		return 0;
-	xs_close(store);
-	store = NULL;
-	return PTR_ERR(watch);
-}
-
-static void unwatch_control(void)
-{
-	if (store)
+	if (IS_ERR(watch))
 		xs_close(store);
-	store = NULL;
+	return PTR_ERR_OR_ZERO(watch);
 }
 
 /**
@@ -128,7 +119,7 @@ int xs_pm_init(void)
 	err = PTR_ERR(device);
 	platform_driver_unregister(&driver);
 err_driver:
-	unwatch_control();
+	xs_close(store);
 	return err;
 }
 
@@ -139,5 +130,5 @@ void xs_pm_exit(void)
 {
 	platform_device_unregister(device);
 	platform_driver_unregister(&driver);
-	unwatch_control();
+	xs_close(store);
 }

@@ -92,6 +92,18 @@ static DECLARE_WAIT_QUEUE_HEAD(changed);	/* a source has left SETTING */
 
 /* ---- sources ---------------------------------------------------------------------------- */
 
+/* All who share a source hear of a change: of @path, or for NULL that they may have missed some. */
+static void tell_subs(struct xs_source *source, const char *path)
+{
+	struct xs_sub *sub;
+
+	lockdep_assert_held(&xs_watch_lock);
+	if (path)
+		source->greeted = true;
+	list_for_each_entry(sub, &source->subs, link)
+		sub->event(sub, path);
+}
+
 /**
  * xs_source_dispatch() - an event has come from the server
  * @path: what has changed
@@ -104,7 +116,6 @@ static DECLARE_WAIT_QUEUE_HEAD(changed);	/* a source has left SETTING */
 bool xs_source_dispatch(const char *path, const char *token)
 {
 	struct xs_source *source;
-	struct xs_sub *sub;
 	unsigned long irq;
 	u32 id;
 
@@ -112,11 +123,8 @@ bool xs_source_dispatch(const char *path, const char *token)
 		return false;
 	spin_lock_irqsave(&xs_watch_lock, irq);
 	source = xa_load(&by_id, id);
-	if (source) {
-		source->greeted = true;
-		list_for_each_entry(sub, &source->subs, link)
-			sub->event(sub, path);
-	}
+	if (source)
+		tell_subs(source, path);
 	spin_unlock_irqrestore(&xs_watch_lock, irq);
 	return source;
 }
@@ -457,43 +465,35 @@ static void renewal_over(struct xs_req *req)
 	kfree(s);
 }
 
-/* Has everybody left the source, or set it anew, while its renewal was under way? Then end that. */
-static bool renewal_is_stale(struct setting *s)
+/*
+ * The server has answered a renewal. Returns whether it is stale: everybody has left the source, or
+ * it was set anew, while it was under way. @stood: the watch stood at the server, so it does not
+ * fire: we do, for what was missed.
+ */
+static bool renewal_is_stale(struct setting *s, bool stood)
 {
+	struct xs_source *source = s->source;
 	unsigned long irq;
 	bool stale;
 
 	spin_lock_irqsave(&xs_watch_lock, irq);
-	stale = s->source->state != SOURCE_SET || s->source->id != s->id;
+	stale = source->state != SOURCE_SET || source->id != s->id;
+	if (!stale && stood)
+		tell_subs(source, source->path);
 	spin_unlock_irqrestore(&xs_watch_lock, irq);
 	return stale;
-}
-
-/* The watch stood at the server, so it does not fire: we do, for what was missed. */
-static void fire(struct setting *s)
-{
-	struct xs_source *source = s->source;
-	struct xs_sub *sub;
-	unsigned long irq;
-
-	spin_lock_irqsave(&xs_watch_lock, irq);
-	if (source->state == SOURCE_SET && source->id == s->id)
-		list_for_each_entry(sub, &source->subs, link)
-			sub->event(sub, source->path);
-	spin_unlock_irqrestore(&xs_watch_lock, irq);
 }
 
 static void renewal_done(struct xs_req *req)
 {
 	struct setting *s = container_of(req, struct setting, req);
 	const struct xs_vec vec[] = { req->out.vec[0], req->out.vec[1] };
+	bool stood = req->result == -EEXIST;
+	bool stale = (!req->result || stood) && renewal_is_stale(s, stood);
 
-	if (req->result == -EEXIST)
-		fire(s);
-	if (req->result && req->result != -EEXIST && req->result != -ECONNRESET &&
-	    req->result != -ENOTCONN)
+	if (req->result && !stood && req->result != -ECONNRESET && req->result != -ENOTCONN)
 		pr_err("watch on %s could not be set again: %s\n", s->source->path, req->error);
-	if (!req->result && renewal_is_stale(s)) {
+	if (stale && !stood) {
 		xs_out_init(&req->out, XS_UNWATCH, 0, vec, ARRAY_SIZE(vec));
 		req->done = renewal_over;
 		xs_client_resubmit(req);
@@ -534,17 +534,15 @@ static struct xs_source *source_after(struct xs_source *source)
  * Tells all who share a source that they may have missed something. Returns whether it is SET, and
  * with which number.
  */
-static bool tell_subs(struct xs_source *source, u32 *id)
+static bool tell_missed(struct xs_source *source, u32 *id)
 {
-	struct xs_sub *sub;
 	bool set;
 
 	spin_lock_irq(&xs_watch_lock);
 	set = source->state == SOURCE_SET;
 	*id = source->id;
 	if (set)
-		list_for_each_entry(sub, &source->subs, link)
-			sub->event(sub, NULL);
+		tell_subs(source, NULL);
 	spin_unlock_irq(&xs_watch_lock);
 	return set;
 }
@@ -552,8 +550,8 @@ static bool tell_subs(struct xs_source *source, u32 *id)
 /**
  * xs_source_renew() - the connection is a new one, or events were missed: set all watches again
  *
- * They are queued; the caller kicks the client, so that one signal does for all. Each fires at
- * once, as new watches do; for those that the server still has we do that. Context: may sleep.
+ * With one signal for all. Each fires at once, as new watches do; for those that the server still
+ * has we do that. Context: may sleep.
  */
 void xs_source_renew(void)
 {
@@ -562,11 +560,12 @@ void xs_source_renew(void)
 
 	for (; source; source = next) {
 		next = source_after(source);
-		if (tell_subs(source, &id))
+		if (tell_missed(source, &id))
 			renew(source, id);
 		else
 			source_put(source);
 	}
+	xs_client_kick();
 }
 
 /**
