@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
 # devices.sh - disks and network cards for guests, from dom0's own backends (xen-blkback,
-# xen-netback). Sourced in dom0, behind lib.sh; a test has it with --dom0-add test/lab/devices.sh.
+# xen-netback). Sourced behind lib.sh; a test has it with --dom0-add test/lab/devices.sh, and in the
+# guest with --add.
 #
 #   disk_image FILE MB         a file of random bytes behind a loop device, whose name is printed
 #   vbd_add GUEST ID DEV [r]   block device DEV as a guest's vbd ID (51712 is xvda); r: read-only
@@ -55,3 +56,34 @@ vif_add() {
 }
 
 vif_del() { activate.sh --remove "$1" vif "$2"; }
+
+# A stock guest with a disk and a card, over which it reads what is in dom0's www: dom0's half,
+# devices_make DISK, and the guest's, devices_come, which meet. The guest then has dom0's address in
+# $dom0, its own domid in $me, and the file sums.
+devices_make() {
+	await ready
+	ok "a disk is made" vbd_add "$GUEST" 51712 "$1"
+	ok "a network card is made" vif_add "$GUEST" 0
+	httpd -p 80 -h www
+	tell made
+	ok "the disk's backend is Connected" reached "$GUEST" vbd 51712 4
+	ok "the card's backend is Connected" reached "$GUEST" vif 0 4
+}
+
+devices_take() {
+	ok "the disk is taken away" vbd_del "$GUEST" 51712
+	ok "the card is taken away" vif_del "$GUEST" 0
+}
+
+devices_come() {
+	ok "the kernel's frontends are here" modprobe -a xen-blkfront xen-netfront vfat
+	ok "dom0 is told" tell ready
+	ok "dom0 has made the devices" await made
+	ok "the disk comes" wait_for 30 test -b /dev/xvda
+	ok "the card comes" wait_for 30 test -e /sys/class/net/eth0
+	me=$(xenstore-read domid)
+	dom0=10.$me.0.1
+	ok "it is given its address" ifconfig eth0 "10.$me.0.2" netmask 255.255.255.0 up
+	ok "dom0 answers" ping -c 1 -W 20 "$dom0"
+	ok "a list of sums comes over the network" wget -q -O sums "http://$dom0/sums"
+}

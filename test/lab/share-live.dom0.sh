@@ -22,21 +22,14 @@ head -c 1000000 /dev/urandom >www/big
 	sha256sum <disk.img
 	echo "$(sha256sum <www/big) big"
 } >www/sums
-await ready
-ok "a disk is made" vbd_add "$GUEST" 51712 "$disk"
-ok "a network card is made" vif_add "$GUEST" 0
 ok "an echo device is made" activate.sh "$GUEST" echo 0
-httpd -p 80 -h www
-tell made
-ok "the disk's backend is Connected" reached "$GUEST" vbd 51712 4
-ok "the card's backend is Connected" reached "$GUEST" vif 0 4
+devices_make "$disk"
 node=/local/domain/$GUEST/xenstore-test
 xenstore-write "$node" ""
 xenstore-chmod "$node" "n$GUEST"
 tell test-node
 ok "the guest has used them" await used 100
-ok "the disk is taken away" vbd_del "$GUEST" 51712
-ok "the card is taken away" vif_del "$GUEST" 0
+devices_take
 ok "the guest may be shut down" await shut-me
 ok "xl shutdown" xl shutdown guest
 

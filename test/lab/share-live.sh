@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# lab: --type pv --attach share --dom0-add test/lab/devices.sh
-# lab: --type pvh --attach share --dom0-add test/lab/devices.sh
+# lab: --type pv --attach share --add test/lab/devices.sh --dom0-add test/lab/devices.sh
+# lab: --type pvh --attach share --add test/lab/devices.sh --dom0-add test/lab/devices.sh
 # timeout: 150
 #
 # share-live.sh - life of a stock guest with the module in: a disk and a network card come and go,
@@ -8,9 +8,9 @@
 # without harm to the kernel's, and the guest is told to shut down.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
+. ./devices.sh
 
 ours=/dev/xen/xsfront
-mine() { XENSTORED_PATH=$ours "$@"; }
 
 is "the way that was taken, and why" "$(cat /sys/module/xsfront/parameters/attached)" \
 	"share: the kernel's own xenbus is up"
@@ -20,16 +20,7 @@ is "the kernel's node is the kernel's" "$(readlink -f /dev/xen/xenbus)" /dev/xen
 is "ours is for its owner alone" "$(stat -c %a $ours)" 600
 
 echo "# disk and card"
-ok "the kernel's frontends are here" modprobe -a xen-blkfront xen-netfront
-me=$(xenstore-read domid)
-dom0=10.$me.0.1
-ok "dom0 is told" tell ready
-ok "dom0 has made the devices" await made
-ok "the disk comes" wait_for 30 test -b /dev/xvda
-ok "the card comes" wait_for 30 test -e /sys/class/net/eth0
-ok "it is given its address" ifconfig eth0 "10.$me.0.2" netmask 255.255.255.0 up
-ok "dom0 answers" ping -c 1 -W 20 "$dom0"
-ok "sums come over the network" wget -q -O sums "http://$dom0/sums"
+devices_come
 is "the disk holds what dom0 put there" "$(sha256sum </dev/xvda)" "$(grep -v big sums)"
 
 echo "# an echo device while the card is in use"

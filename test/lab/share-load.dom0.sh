@@ -14,13 +14,7 @@ echo "$(sha256sum <www/small) small" >www/sums
 home=/local/domain/$GUEST/data
 xenstore-write "$home/storm-count" 0
 xenstore-chmod "$home/storm-count" n0 "r$GUEST"
-await ready
-ok "a disk is made" vbd_add "$GUEST" 51712 "$disk"
-ok "a network card is made" vif_add "$GUEST" 0
-httpd -p 80 -h www
-tell made
-ok "the disk's backend is Connected" reached "$GUEST" vbd 51712 4
-ok "the card's backend is Connected" reached "$GUEST" vif 0 4
+devices_make "$disk"
 ok "the guest has begun" await begin 60
 before=$(channels)
 tell counted
@@ -31,6 +25,5 @@ done
 tell written
 ok "the guest has ended" await over 200
 is "the guest has as many event channels as before" "$(channels)" "$before"
-ok "the disk is taken away" vbd_del "$GUEST" 51712
-ok "the card is taken away" vif_del "$GUEST" 0
+devices_take
 plan_tell dom0-ended

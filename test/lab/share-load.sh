@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# lab: --type pv --attach none --dom0-add test/lab/devices.sh
-# lab: --type pvh --attach none --dom0-add test/lab/devices.sh
+# lab: --type pv --attach none --add test/lab/devices.sh --dom0-add test/lab/devices.sh
+# lab: --type pvh --attach none --add test/lab/devices.sh --dom0-add test/lab/devices.sh
 # timeout: 240
 #
 # share-load.sh - a stock guest under load: threads ask the store through the kernel's node as fast
@@ -8,6 +8,7 @@
 # network card. Meanwhile the module is inserted and removed 100 times.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
+. ./devices.sh
 
 THREADS=4
 WRITES=2000	# dom0's, to what storm watches
@@ -16,16 +17,7 @@ CYCLES=100
 interrupts() { grep -c xen /proc/interrupts; }
 memory() { awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo; }
 
-ok "the kernel's frontends are here" modprobe -a xen-blkfront xen-netfront vfat
-me=$(xenstore-read domid)
-dom0=10.$me.0.1
-ok "dom0 is told" tell ready
-ok "dom0 has made the devices" await made
-ok "the disk comes" wait_for 30 test -b /dev/xvda
-ok "the card comes" wait_for 30 test -e /sys/class/net/eth0
-ok "it is given its address" ifconfig eth0 "10.$me.0.2" netmask 255.255.255.0 up
-ok "dom0 answers" ping -c 1 -W 20 "$dom0"
-ok "a list of sums comes over the network" wget -q -O sums "http://$dom0/sums"
+devices_come
 ok "a file system is made" mkdosfs /dev/xvda
 mkdir -p /mnt
 ok "it is mounted" mount -t vfat /dev/xvda /mnt

@@ -12,13 +12,7 @@ head -c 4194304 /dev/urandom >www/big
 	sha256sum <disk.img
 	echo "$(sha256sum <www/big) big"
 } >www/sums
-await ready
-ok "a disk is made" vbd_add "$GUEST" 51712 "$disk"
-ok "a network card is made" vif_add "$GUEST" 0
-httpd -p 80 -h www
-tell made
-ok "the disk's backend is Connected" reached "$GUEST" vbd 51712 4
-ok "the card's backend is Connected" reached "$GUEST" vif 0 4
+devices_make "$disk"
 
 ok "the guest has written" await written
 modprobe vfat
@@ -29,8 +23,7 @@ ok "a list of sums comes over the network" wget -q -O sums "http://10.$GUEST.0.2
 ok "3 MB come over the network" wget -q -O out "http://10.$GUEST.0.2/out"
 ok "as they were sent" sha256sum -c sums
 
-ok "the disk is taken away" vbd_del "$GUEST" 51712
-ok "the card is taken away" vif_del "$GUEST" 0
+devices_take
 fails "nothing of the disk is left" 1 xenstore-exists "$(back_dir "$GUEST" vbd 51712)"
 fails "nothing of the card is left" 1 test -e "/sys/class/net/vif$GUEST.0"
 plan_tell dom0-ended

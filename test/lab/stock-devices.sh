@@ -1,24 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
-# lab: --type pv --attach none --dom0-add test/lab/devices.sh
+# lab: --type pv --attach none --add test/lab/devices.sh --dom0-add test/lab/devices.sh
 # timeout: 90
 #
 # stock-devices.sh - the lab's disks and network cards (devices.sh) with the kernel's own drivers at
 # both ends, and without the module: what other tests build on.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
+. ./devices.sh
 
-ok "the kernel's frontends are here" modprobe -a xen-blkfront xen-netfront vfat
-ok "dom0 is told" tell ready
-ok "dom0 has made the devices" await made
-ok "the disk comes" wait_for 30 test -b /dev/xvda
-ok "the card comes" wait_for 30 test -e /sys/class/net/eth0
-me=$(xenstore-read domid)
-dom0=10.$me.0.1
-ok "it is given its address" ifconfig eth0 "10.$me.0.2" netmask 255.255.255.0 up
-ok "dom0 answers" ping -c 1 -W 20 "$dom0"
-
+devices_come
 is "the disk's size" "$(blockdev --getsize64 /dev/xvda)" 8388608
-ok "a list of sums comes over the network" wget -q -O sums "http://$dom0/sums"
 is "the disk holds what dom0 put there" "$(sha256sum </dev/xvda)" "$(grep -v big sums)"
 ok "4 MB come over the network" wget -q -O big "http://$dom0/big"
 is "as they were sent" "$(sha256sum <big) big" "$(grep big sums)"

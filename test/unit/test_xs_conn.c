@@ -16,23 +16,12 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "xs_port.h"
-
-static void between(void);
-
-#undef READ_ONCE
-#undef virt_mb
-#undef virt_rmb
-#undef virt_wmb
-#define READ_ONCE(x) ({ between(); *(const volatile __typeof__(x) *)&(x); })
-#define virt_mb()  do { between(); __atomic_thread_fence(__ATOMIC_SEQ_CST); between(); } while (0)
-#define virt_rmb() do { between(); __atomic_thread_fence(__ATOMIC_ACQUIRE); } while (0)
-#define virt_wmb() do { between(); __atomic_thread_fence(__ATOMIC_RELEASE); between(); } while (0)
-
+#include "points.h"
 #include "../../xs_ring.c"
 #include "../../xs_msg.c"
 #include "../../xs_conn.c"
 #include "fake_server.h"
+#include "calls.h"
 
 /* ---- a world: one client, one server ----------------------------------------------------- */
 
@@ -46,19 +35,6 @@ struct world {
 	void (*on_event)(struct world *w);
 	u32 rng;
 };
-
-static struct world *now;	/* event() has no argument of its own */
-
-/* What between() does: nothing, or the server's steps. */
-static void (*meanwhile)(struct world *w);
-static u32 points, point_at, point_steps;
-
-static void between(void)
-{
-	points++;
-	if (meanwhile)
-		meanwhile(now);
-}
 
 static u32 rnd(struct world *w, u32 n)
 {
@@ -134,16 +110,7 @@ static int settle(struct world *w)
 	return 0;
 }
 
-/* ---- calls: a request with memory of its own, so that ASan sees any touch afterwards ------ */
-
-struct call {
-	struct xs_req req;
-	char *payload;
-	u8 *reply;
-	u32 len, seed;		/* what a pattern read must bring */
-	u32 dones, order;
-	void (*then)(struct call *c);
-};
+/* ---- calls ------------------------------------------------------------------------------- */
 
 static void on_done(struct xs_req *req)
 {
@@ -154,47 +121,6 @@ static void on_done(struct xs_req *req)
 	c->order = ++now->order;
 	if (c->then)
 		c->then(c);
-}
-
-static struct call *call_raw(u32 type, const void *payload, u32 len, u32 cap)
-{
-	struct call *c = calloc(1, sizeof(*c));
-	struct xs_vec vec[2];
-
-	assert_non_null(c);
-	/* what the connection has to set itself is anything at first */
-	memset(&c->req, 0xa5, sizeof(c->req));
-	c->req.raw = false;
-	c->req.deadline = 0;
-	c->payload = malloc(len ? len : 1);
-	memcpy(c->payload, payload, len);
-	vec[0].base = c->payload;
-	vec[0].len = len / 3;
-	vec[1].base = c->payload + len / 3;
-	vec[1].len = len - len / 3;
-	assert_int_equal(xs_out_init(&c->req.out, type, 0, vec, 2), 0);
-	c->reply = malloc(cap ? cap : 1);
-	c->req.reply = c->reply;
-	c->req.cap = cap;
-	c->req.done = on_done;
-	return c;
-}
-
-static struct call *call(u32 type, const char *path, u32 cap)
-{
-	return call_raw(type, path, (u32)strlen(path) + 1, cap);
-}
-
-static struct call *call_pattern(u32 len, u32 seed)
-{
-	char path[64];
-	struct call *c;
-
-	snprintf(path, sizeof(path), "pattern/%u/%u", len, seed);
-	c = call(XS_READ, path, len);
-	c->len = len;
-	c->seed = seed;
-	return c;
 }
 
 static struct call *call_write(const char *path, u32 len)
@@ -208,13 +134,6 @@ static struct call *call_write(const char *path, u32 len)
 	c = call_raw(XS_WRITE, b, n + len, 8);
 	free(b);
 	return c;
-}
-
-static void free_call(struct call *c)
-{
-	free(c->payload);
-	free(c->reply);
-	free(c);
 }
 
 /* Nobody may look at it again. */
@@ -232,20 +151,6 @@ static void queue(struct world *w, struct call *c)
 {
 	xs_conn_queue(w->c, &c->req);
 	w->due = true;
-}
-
-/* The call ended well, once, with the bytes that were meant for it. */
-static void check_pattern(struct call *c)
-{
-	u32 i;
-
-	assert_int_equal(c->dones, 1);
-	assert_int_equal(c->req.result, 0);
-	assert_int_equal(c->req.type, XS_READ);
-	assert_int_equal(c->req.len, c->len);
-	for (i = 0; i < c->len; i++)
-		if (c->reply[i] != fs_pattern(c->seed, i))
-			fail_msg("byte %u of %u is another's", i, c->len);
 }
 
 static void check_ok(struct call *c)

@@ -15,19 +15,7 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "xs_port.h"
-
-static void between(void);
-
-#undef READ_ONCE
-#undef virt_mb
-#undef virt_rmb
-#undef virt_wmb
-#define READ_ONCE(x) ({ between(); *(const volatile __typeof__(x) *)&(x); })
-#define virt_mb()  do { between(); __atomic_thread_fence(__ATOMIC_SEQ_CST); between(); } while (0)
-#define virt_rmb() do { between(); __atomic_thread_fence(__ATOMIC_ACQUIRE); } while (0)
-#define virt_wmb() do { between(); __atomic_thread_fence(__ATOMIC_RELEASE); between(); } while (0)
-
+#include "points.h"
 #include "../../xs_ring.c"
 #include "../../xs_msg.c"
 #include "../../xs_conn.c"
@@ -36,6 +24,7 @@ static void between(void);
 #undef page_word
 #include "fake_server.h"
 #include "fake_kernel.h"
+#include "calls.h"
 
 /* ---- a world: the kernel, the server, and we between them ---------------------------------- */
 
@@ -51,19 +40,6 @@ struct world {
 	u32 dones;		/* own calls that have ended */
 	u32 rng;
 };
-
-static struct world *now;	/* event() has no argument of its own */
-
-/* What between() does: nothing, or steps of the others. */
-static void (*meanwhile)(struct world *w);
-static u32 points, point_at, point_steps;
-
-static void between(void)
-{
-	points++;
-	if (meanwhile)
-		meanwhile(now);
-}
 
 static u32 rnd(struct world *w, u32 n)
 {
@@ -229,16 +205,7 @@ static void settled(struct world *w)
 
 /* ---- own calls ----------------------------------------------------------------------------- */
 
-struct call {
-	struct xs_req req;
-	char *payload;
-	u8 *reply;
-	u32 len, seed;
-	u32 dones;
-	void (*then)(struct call *c);
-};
-
-static void own_done(struct xs_req *req)
+static void on_done(struct xs_req *req)
 {
 	struct call *c = container_of(req, struct call, req);
 
@@ -246,40 +213,6 @@ static void own_done(struct xs_req *req)
 	now->dones++;
 	if (c->then)
 		c->then(c);
-}
-
-static struct call *call_raw(u32 type, const void *payload, u32 len, u32 cap)
-{
-	struct call *c = must(calloc(1, sizeof(*c)));
-	struct xs_vec vec;
-
-	c->payload = must(malloc(len ? len : 1));
-	memcpy(c->payload, payload, len);
-	vec.base = c->payload;
-	vec.len = len;
-	assert_int_equal(xs_out_init(&c->req.out, type, 0, &vec, 1), 0);
-	c->reply = must(malloc(cap ? cap : 1));
-	c->req.reply = c->reply;
-	c->req.cap = cap;
-	c->req.done = own_done;
-	return c;
-}
-
-static struct call *call(u32 type, const char *path, u32 cap)
-{
-	return call_raw(type, path, (u32)strlen(path) + 1, cap);
-}
-
-static struct call *call_pattern(u32 len, u32 seed)
-{
-	char path[64];
-	struct call *c;
-
-	snprintf(path, sizeof(path), "pattern/%u/%u", len, seed);
-	c = call(XS_READ, path, len);
-	c->len = len;
-	c->seed = seed;
-	return c;
 }
 
 static void send_call(struct world *w, struct call *c)
@@ -294,24 +227,10 @@ static struct call *sent(struct world *w, struct call *c)
 	return c;
 }
 
-static void free_call(struct call *c)
-{
-	free(c->payload);
-	free(c->reply);
-	free(c);
-}
-
 /* It ended well, once, with the bytes that were meant for it. */
 static void check_call(struct call *c)
 {
-	u32 i;
-
-	assert_int_equal(c->dones, 1);
-	assert_int_equal(c->req.result, 0);
-	assert_int_equal(c->req.len, c->len);
-	for (i = 0; i < c->len; i++)
-		if (c->reply[i] != fs_pattern(c->seed, i))
-			fail_msg("own call: byte %u of %u is another's", i, c->len);
+	check_pattern(c);
 	free_call(c);
 }
 
