@@ -291,9 +291,8 @@ static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
 		step_failed(dev, step, err);
 		return false;
 	}
-	/* That we may not write is no more true; other failures stand until we are connected. */
-	if (step.action == XENBUS_SETUP && dev->view.error == -EACCES)
-		xs_device_set_error(dev, NULL, 0);
+	if (dev->view.failed == xenbus_state_name(step.next))
+		xs_device_set_error(dev, NULL, 0);	/* what had failed has gone well */
 	if (step.next != before)
 		xs_device_set_states(dev, step.next, dev->back_now);
 	return step.next != before;
