@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from .console import ConsoleParser, LineMaker, Piece
 from .machine import Machine
 from .output import Output
-from .report import ReportFinder
+from .paths import say
+from .report import LostGuestFinder, ReportFinder
 from .verdict import GuestFacts, RunFacts
 
 KMSG = re.compile(r"^\d+,\d+,(\d+),[^;]*;(.*)$")
@@ -39,6 +40,7 @@ class Session:
                  reports: bool = False) -> None:
         self.machine, self.out, self.limits = machine, out, limits
         self._look_for_reports = reports
+        self._lost_guest = LostGuestFinder()
         self.facts = RunFacts(guest=GuestFacts() if first_guest else None)
         self.step = "Xen boots"
         self.waiting = False
@@ -219,6 +221,8 @@ class Session:
             self.out.log("xen.log", line.encode() + b"\n")
             if self._guests:
                 self.out.other_line("xen", "out", line.removeprefix("(XEN)").strip())
+            if lost := self._lost_guest.feed(line):
+                say(f"the emulated processor lost {lost}: it entered it with Xen's registers")
         else:
             self.out.log("dom0.console", line.encode() + b"\n")
             if "Kernel panic" in line or "lab:" in line:

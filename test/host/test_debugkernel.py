@@ -10,7 +10,7 @@ sys.path.insert(0, str(TOP / "scripts"))
 
 from xslab import debugkernel  # noqa: E402
 from xslab.paths import UserError  # noqa: E402
-from xslab.report import ReportFinder  # noqa: E402
+from xslab.report import LostGuestFinder, ReportFinder  # noqa: E402
 from xslab.verdict import GuestFacts, RunFacts, judge  # noqa: E402
 
 RULE = "=" * 66
@@ -23,6 +23,30 @@ def found(text):
         finder.feed("[   12.345678] " + line)
     finder.finish()
     return [report.title for report in finder.reports]
+
+
+class LostGuest(unittest.TestCase):
+    """Lines of Xen 4.17's console."""
+    DUMP = ["(XEN) {} Triple fault - invoking HVM shutdown action 1",
+            "(XEN) *** Dumping Dom3 vcpu#0 state: ***",
+            "(XEN) ----[ Xen-4.17.7  x86_64  debug=n  Not tainted ]----",
+            "(XEN) CPU:    0",
+            "(XEN) RIP:    {}:[<ffff82d0402f0a35>]"]
+
+    def lost(self, *lines):
+        finder = LostGuestFinder()
+        return [lost for lost in map(finder.feed, lines) if lost]
+
+    def test_xens_registers_in_a_guest(self):
+        lines = "\n".join(self.DUMP).format("d3v0", "e008").splitlines()
+        self.assertEqual(self.lost(*lines), ["d3"])
+
+    def test_a_guests_own_fault_is_not_that(self):
+        lines = "\n".join(self.DUMP).format("d3v0", "0010").splitlines()
+        self.assertEqual(self.lost(*lines), [])
+
+    def test_nor_is_a_dump_of_another_kind(self):
+        self.assertEqual(self.lost("(XEN) RIP:    e008:[<ffff82d0402f0a35>]"), [])
 
 
 class Reports(unittest.TestCase):
