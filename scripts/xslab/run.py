@@ -21,6 +21,7 @@ from .verdict import CRASHED, LAB_BROKE, RunFacts, TIMEOUT, Verdict, judge
 # Counted instructions take about twice the time, and nothing else may be lost to impatience.
 ICOUNT_SLOWER = 3
 SETTLE = 0.5  # seconds for a machine that waits to come to rest before it is saved
+SHOWN = 90  # lines of a debug kernel's report
 PATIENCE = 30  # seconds for a restored dom0 to answer
 DEATH = re.compile(
     r"\] (BUG: |WARNING: |Oops|Kernel panic|general protection|Unable to handle|kernel BUG)|Internal error")
@@ -172,10 +173,12 @@ def _explain(verdict: Verdict, facts: RunFacts, step: str, where: Path, out: Out
     """One line for whatever the command's own status does not say, and the guest's last words."""
     if facts.dom0_status and verdict.status != facts.dom0_status:
         say(f"the dom0 command ended with status {facts.dom0_status}")
+    for name in dict.fromkeys(facts.known):
+        say(f"a known report, {facts.known.count(name)} times: {name}; lockdep may be off since")
     if not verdict.line:
         return
     if facts.reports:
-        for line in [line for report in facts.reports for line in report]:
+        for line in [line for report in facts.reports for line in report[:SHOWN]]:
             say(f"  | {line}")
     elif verdict.status in (TIMEOUT, LAB_BROKE, CRASHED):
         for line in last_words(list(out.last_lines)):

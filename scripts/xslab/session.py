@@ -85,6 +85,7 @@ class Session:
         for guest in self._guests.values():
             guest.finder.finish()
             self.facts.reports += [report.lines for report in guest.finder.reports]
+            self.facts.known += guest.finder.known
 
     def hand_over(self, data: bytes, patience: float) -> bool:
         """Give a restored dom0 its work; false if it does not take it."""

@@ -49,6 +49,7 @@ class RunFacts:
     stuck: bool = False  # the lab did not get as far as the command
     machine_ended: str = ""  # QEMU went away
     reports: list[list[str]] = field(default_factory=list)  # of debug kernels, each with its lines
+    known: list[str] = field(default_factory=list)  # reports that are no failure, by their names in report.py
 
 
 @dataclass(frozen=True)

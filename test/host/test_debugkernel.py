@@ -96,6 +96,52 @@ class Reports(unittest.TestCase):
                          ["BUG: KCSAN: data-race in a / b"])
 
 
+# Cut down from a run: the interrupt came while EFLAGS said that there was to be none.
+INTERRUPTED = """\
+WARNING: possible circular locking dependency detected
+6.1.192-kasan #1 Not tainted
+swapper/0/0 is trying to acquire lock:
+ffff88801ae2b518 (hrtimer_bases.lock){-.-.}-{2:2}, at: hrtimer_interrupt+0xcb/0x770
+but task is already holding lock:
+  lock(tk_core.seq.seqcount);
+                               lock(hrtimer_bases.lock);
+ xen_timer_interrupt+0x3a/0x50
+RIP: 0010:timekeeping_update+0x31e/0x680
+RSP: 0018:ffffc90000007e68 EFLAGS: 00000046
+RIP: 0010:native_safe_halt+0x13/0x20
+RSP: 0018:ffffffff82807db8 EFLAGS: 00000246
+"""
+
+
+def known(text):
+    """The names of the known reports in a console's text."""
+    finder = ReportFinder()
+    for line in text.splitlines():
+        finder.feed("[   12.345678] " + line)
+    finder.finish()
+    return finder.known
+
+
+class KnownReports(unittest.TestCase):
+    def test_a_known_one_is_named_and_no_failure(self):
+        self.assertEqual(found(INTERRUPTED), [])
+        self.assertEqual(known(INTERRUPTED), ["an interrupt while interrupts are off"])
+
+    def test_each_part_is_needed(self):
+        lines = INTERRUPTED.splitlines()
+        for gone in (3, 5, 8, 9):
+            text = "\n".join(lines[:gone] + lines[gone + 1:])
+            self.assertEqual(len(found(text)), 1, lines[gone])
+
+    def test_with_a_module_of_ours_it_is_not_known(self):
+        text = INTERRUPTED.replace("xen_timer_interrupt+0x3a/0x50", "on_event+0x3a/0x50 [xsfront]")
+        self.assertEqual(len(found(text)), 1)
+
+    def test_another_report_behind_it_is_not_hidden(self):
+        text = INTERRUPTED + "BUG: sleeping function called from invalid context at mutex.c:580\n"
+        self.assertEqual(len(found(text)), 1)
+
+
 class Verdicts(unittest.TestCase):
     def facts(self, **more):
         return RunFacts(guest=GuestFacts(started=True, status=0, reason="0"), done=True, **more)
