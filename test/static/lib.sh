@@ -11,11 +11,13 @@ need() {
 	command -v "$1" >/dev/null || skip "no $1 here"
 }
 
-# Kernel headers to build against: $KDIR, those of the lab's cache, those of the host.
+# Kernel headers to build against: $KDIR, those of the lab's cache (its usual kernel's before
+# others that were fetched for more), those of the host.
 kernel_headers() {
 	local dir cache=${XSFRONT_CACHE:-.cache}
 
-	for dir in "${KDIR:-}" "$cache"/trees/headers-*/usr/src/linux-headers-*-amd64 \
+	for dir in "${KDIR:-}" "$cache"/trees/headers-6.1/usr/src/linux-headers-*-amd64 \
+		"$cache"/trees/headers-*/usr/src/linux-headers-*-amd64 \
 		"$cache"/headers-*/usr/src/linux-headers-*-amd64 /lib/modules/*/build; do
 		if [ -n "$dir" ] && [ -e "$dir/Makefile" ]; then
 			(cd "$dir" && pwd)
