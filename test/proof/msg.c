@@ -72,6 +72,9 @@ static void any_out(void)
 	out.nvec = nondet_u32();
 	out.done = nondet_u32();
 	out.hdr.len = nondet_u32();
+	out.hdr.type = nondet_u32();
+	out.hdr.req_id = nondet_u32();
+	out.hdr.tx_id = nondet_u32();
 	ASSUME(out.nvec <= XS_OUT_VECS && out.hdr.len <= XS_PAYLOAD_MAX);
 	ASSUME(out.done <= XS_HDR_SIZE + out.hdr.len);
 	for (i = 0; i < XS_OUT_VECS; i++) {
@@ -82,7 +85,7 @@ static void any_out(void)
 	ASSUME(len_of(&out) == out.hdr.len);
 }
 
-/* proof: out_init unwind=5
+/* proof: out_init of=xs_out_init,xs_out_left unwind=5
  * For any pieces of any lengths: a message is made just when they fit 4096 bytes and are three at
  * the most; the header tells their sum; the array is not read beyond its end. */
 void out_init(void)
@@ -94,6 +97,7 @@ void out_init(void)
 
 	for (i = 0; i < 3; i++)
 		sum += i < n ? vec[i].len : 0;
+	any_out();
 	err = xs_out_init(&out, type, tx, vec, nvec);
 	MUST(err == (nvec > XS_OUT_VECS ? -EINVAL : sum > XS_PAYLOAD_MAX ? -E2BIG : 0), "refused");
 	if (err) {
@@ -126,15 +130,6 @@ void next(void)
 	REACH("end");
 }
 
-/* proof: in_init
- * At the start of a message. */
-void in_init(void)
-{
-	xs_in_init(&in);
-	MUST(!in.have && !in.told && !in.whole && !in.dst && !in.cap, "at the start");
-	REACH("end");
-}
-
 /* Any parser that is in the middle of a message, with any place for its payload. */
 static void any_in(void)
 {
@@ -156,6 +151,16 @@ static void any_in(void)
 	ASSUME(r.n <= XS_RING_SIZE);
 	moved = 0;
 	place = NULL;
+}
+
+/* proof: in_init of=xs_in_init
+ * At the start of a message. */
+void in_init(void)
+{
+	any_in();
+	xs_in_init(&in);
+	MUST(!in.have && !in.told && !in.whole && !in.dst && !in.cap, "at the start");
+	REACH("end");
 }
 
 /* Sound: the payload's bytes are only taken after the header was told; whole only when it is. */
@@ -194,7 +199,7 @@ void payload(void)
 		REACH("did not fit");
 }
 
-/* proof: step slow unwind=5
+/* proof: step of=xs_in_step,xs_in_into slow unwind=5
  * From any sound state, with any number of bytes in the ring: sound again; it stops only when the
  * ring is empty or there is something to tell; a header with a length over 4096 is refused before
  * a byte of payload; a header is told once, a message when just its last byte has come. */

@@ -10,6 +10,7 @@
 #ifndef PROOF_H
 #define PROOF_H
 
+#include <limits.h>
 #include <stdlib.h>
 #include "xs_port.h"
 

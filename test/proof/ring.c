@@ -93,12 +93,13 @@ static void must_keep_rest(void)
 	MUST(peer == old_peer, "the peer's index is not written");
 }
 
-/* proof: attach
+/* proof: attach of=xs_ring_attach
  * Takes over our index as it stands, whatever it is; touches no byte and neither index. */
 void attach(void)
 {
 	char *bytes = some_bytes(XS_RING_SIZE);
 
+	any_ring();
 	own = old_own = nondet_u32();
 	peer = old_peer = nondet_u32();
 	own_word = &own;
@@ -128,7 +129,7 @@ static void looked(int got, u32 distance, u32 n, u32 barrier)
 	}
 }
 
-/* proof: look_room
+/* proof: look_room of=xs_ring_look_room
  * Room is what is left of the ring; an impossible distance is refused; the peer's index is read
  * once, the barrier A follows; nothing else changes. */
 void look_room(void)
@@ -140,7 +141,7 @@ void look_room(void)
 	looked(got, old.at - peer_seen, XS_RING_SIZE - (old.at - peer_seen), MB);
 }
 
-/* proof: look_unread
+/* proof: look_unread of=xs_ring_look_unread
  * The same for the consumer, with barrier C. */
 void look_unread(void)
 {
@@ -172,7 +173,7 @@ static void moved(u32 len, u32 got)
 	     "no index is read or written: the peer sees nothing yet");
 }
 
-/* proof: put
+/* proof: put of=xs_ring_put
  * Byte j of the source goes to slot (at + j) mod size, for each j below the count; no other slot
  * is written, so no byte that the consumer has not released; the source is not read beyond. */
 void put(void)
@@ -207,7 +208,7 @@ void put(void)
 		REACH("two pieces");
 }
 
-/* proof: put_none
+/* proof: put_none of=xs_ring_put
  * No room or no bytes: nothing is put, the source is not touched (it may be no address at all). */
 void put_none(void)
 {
@@ -221,7 +222,7 @@ void put_none(void)
 	REACH("end");
 }
 
-/* proof: take
+/* proof: take of=xs_ring_take
  * Slot (at + j) mod size goes to byte j of the place, for each j below the count; the place is
  * not written beyond, the ring's bytes not at all. NULL throws away. */
 void take(void)
@@ -256,7 +257,7 @@ void take(void)
 		REACH("two pieces");
 }
 
-/* proof: publish_put
+/* proof: publish_put of=xs_ring_publish_put
  * Our index becomes what was put, once, after a write barrier (B), and only when there is news. */
 void publish_put(void)
 {
@@ -278,7 +279,7 @@ void publish_put(void)
 	REACH("news");
 }
 
-/* proof: publish_take
+/* proof: publish_take of=xs_ring_publish_take
  * The same with full barriers before (D) and after (E) the write, and then one read of the peer's
  * index; a producer that may have seen the ring full is to be woken. */
 void publish_take(void)

@@ -20,7 +20,7 @@ static bool moves(struct xenbus_step step)
 	return step.action != XENBUS_WAIT && step.action != XENBUS_ODD;
 }
 
-/* proof: state_name
+/* proof: state_name of=xenbus_state_name
  * A name for every number. */
 void state_name(void)
 {
@@ -32,7 +32,7 @@ void state_name(void)
 	REACH("end");
 }
 
-/* proof: front_step
+/* proof: front_step of=xenbus_front_step
  * A known action and a real state for every pair; no state is written without an action; numbers
  * that are no states are odd and change nothing; what the backend may have mapped, or may find
  * and map, is never released; rings are made and used only where the diagram says. */
@@ -97,7 +97,7 @@ void front_settles(void)
 	REACH("end");
 }
 
-/* proof: front_close
+/* proof: front_close of=xenbus_front_close
  * Leads into closing from every number; keeps what the backend may have mapped; once there, no
  * answer to a backend that still holds the ring leads back into use. */
 void front_close(void)
