@@ -68,9 +68,14 @@ int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned i
 {
 	struct xs_op *ops = kcalloc(n, sizeof(*ops), GFP_KERNEL);
 	char (*numbers)[NUMBER_SIZE] = kcalloc(n, NUMBER_SIZE, GFP_KERNEL);
-	int err = ops && numbers ? 0 : -ENOMEM;
 	unsigned int i;
+	int err = 0;
 
+	if (!ops || !numbers) {
+		kfree(numbers);
+		kfree(ops);
+		return -ENOMEM;
+	}
 	for (i = 0; !err && i < n; i++) {
 		ops[i].path = kasprintf(GFP_KERNEL, "%s/%s", dir, keys[i].name);
 		ops[i].buf = keys[i].text ? : numbers[i];
@@ -82,12 +87,12 @@ int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned i
 	if (!err)
 		err = xs_read_many(xs_front_store, XS_NO_TRANSACTION, ops, n);
 	/* Only what was refused as a whole is a failure here: each has its own else. */
-	if (ops && ops[0].result != -EINPROGRESS) {
+	if (ops[0].result != -EINPROGRESS) {
 		err = 0;
 		for (i = 0; i < n; i++)
 			errs[i] = take_value(&ops[i], &keys[i]);
 	}
-	for (i = 0; ops && i < n; i++)
+	for (i = 0; i < n; i++)
 		kfree(ops[i].path);
 	kfree(numbers);
 	kfree(ops);
