@@ -270,7 +270,7 @@ static int blk_setup(struct xs_front_dev *dev)
 static void on_add(struct work_struct *work)
 {
 	struct xs_blk *b = container_of(work, struct xs_blk, add);
-	int err = device_add_disk(NULL, b->disk, NULL);
+	int err = xs_disk_add(b->disk);
 
 	if (err)
 		pr_err("%s: no disk: error %d\n", xs_front_name(b->dev), err);

@@ -128,6 +128,17 @@ static inline struct gendisk *xs_disk_alloc(struct blk_mq_tag_set *tags,
 	return disk;
 }
 
+/* Makes it known to the world. */
+static inline int xs_disk_add(struct gendisk *disk)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 15, 0)
+	return device_add_disk(NULL, disk, NULL);
+#else
+	device_add_disk(NULL, disk, NULL);
+	return 0;
+#endif
+}
+
 /* The mirror of xs_disk_alloc(), after del_gendisk(). */
 static inline void xs_disk_free(struct gendisk *disk)
 {
@@ -149,7 +160,12 @@ static inline bool xs_set_capacity(struct gendisk *disk, u64 sectors)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
 	set_capacity_and_notify(disk, sectors);
 #else
-	set_capacity_revalidate_and_notify(disk, sectors, true);
+	char *event[] = { "RESIZE=1", NULL };
+
+	set_capacity(disk, sectors);
+	revalidate_disk_size(disk, false);
+	if (other && (disk->flags & GENHD_FL_UP))
+		kobject_uevent_env(&disk_to_dev(disk)->kobj, KOBJ_CHANGE, event);
 #endif
 	return other;
 }

@@ -438,7 +438,7 @@ static u32 reply_size(u32 type)
 	case XS_GET_PERMS:
 	case XS_GET_DOMAIN_PATH:
 	case XS_TYPE_DIRECTORY_PART:
-	case XS_CONTROL:
+	case XS_TYPE_CONTROL:
 		return XS_PAYLOAD_MAX;
 	default:
 		return type < XS_TYPE_RESET_WATCHES ? SMALL_REPLY : XS_PAYLOAD_MAX;
@@ -885,7 +885,6 @@ static const struct file_operations xs_dev_fops = {
 	.read = xs_dev_read,
 	.write = xs_dev_write,
 	.poll = xs_dev_poll,
-	.llseek = no_llseek,
 };
 
 static struct miscdevice xs_dev = {

@@ -333,7 +333,6 @@ static const struct file_operations echo_fops = {
 	.read = echo_read,
 	.write = echo_write,
 	.poll = echo_poll,
-	.llseek = no_llseek,
 };
 
 /* ---- the frontend ----------------------------------------------------------------------- */

@@ -71,7 +71,14 @@ typedef uint64_t u64;
 #define XS_FEATURE_WATCHDEPTH	4u	/* WATCH takes a depth */
 
 /* Message types that an older header may lack; numbers from docs/misc/xenstore.txt. */
+#define XS_TYPE_CONTROL		0u
 #define XS_TYPE_RESET_WATCHES	21u
 #define XS_TYPE_DIRECTORY_PART	22u
+
+/* The longest paths; Linux 5.10's copy of the header has not got them. */
+#ifndef XENSTORE_ABS_PATH_MAX
+#define XENSTORE_ABS_PATH_MAX	3072
+#define XENSTORE_REL_PATH_MAX	2048
+#endif
 
 #endif /* XS_PORT_H */

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import debugkernel
+from .debugkernel import GuestKernel
 from .packages import Store
 from .paths import REPO, BuildError, build_dir, digest, locked, say
 
@@ -22,6 +23,8 @@ SOURCE_NAMES = {"Kbuild", "Makefile"}
 COPIED_FOLDERS = ("include",)
 # Folders of test/ whose modules go along only when they are asked for: all that enters a guest takes time.
 ON_REQUEST = ("bench",)
+# Backends, and what uses the kernel's own xenbus, whose API changes: for dom0's version of Linux alone.
+DOM0_FOLDERS = ("bad_disk", "bench", "echo_back")
 # Of Debian 12, whose libc6 the images hold.
 IMAGE_GLIBC = (2, 36)
 
@@ -76,9 +79,10 @@ def _mirror(source: Path, copy: Path) -> str:
     return digest(facts)
 
 
-def _make(headers: Path, folder: Path, copy: Path, symbols: Path | None, log: Path) -> None:
-    command = ["make", "-s", "-C", str(headers), f"M={folder}", f"-j{os.cpu_count() or 1}", "CC=gcc-12"
-               if shutil.which("gcc-12") else "CC=gcc", "modules"]
+def _make(kernel: GuestKernel, folder: Path, copy: Path, symbols: Path | None, log: Path) -> None:
+    compiler = "gcc-12" if shutil.which("gcc-12") else "gcc"
+    command = ["make", "-s", "-C", str(kernel.headers), f"M={folder}", f"-j{os.cpu_count() or 1}", f"CC={compiler}",
+               *kernel.options, "modules"]
     if symbols:
         command.append(f"KBUILD_EXTRA_SYMBOLS={symbols}")
     dropped = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARCH", "CROSS_COMPILE")
@@ -110,7 +114,7 @@ def build(store: Store, kernel_name: str, source: Path) -> Built:
         stamp = place / "built"
         if not (stamp.exists() and stamp.read_text() == key):
             stamp.unlink(missing_ok=True)
-            _build_modules(kernel.headers, source, copy, out, place / "build.log")
+            _build_modules(kernel, source, copy, out, place / "build.log")
             stamp.write_text(key)
         built.modules = {p.name: p for p in sorted(out.glob("*.ko"))}
         for folder in ON_REQUEST:
@@ -125,16 +129,18 @@ def _forget_symbols(known: Path, symbols: Path) -> None:
         known.unlink()
 
 
-def _build_modules(headers: Path, source: Path, copy: Path, out: Path, log: Path) -> None:
+def _build_modules(kernel: GuestKernel, source: Path, copy: Path, out: Path, log: Path) -> None:
     log.write_text("")
     for old in out.rglob("*.ko"):
         old.unlink()
     symbols = None
     for folder in module_folders(source):
+        if folder.name in DOM0_FOLDERS and not kernel.as_dom0:
+            continue
         place = copy / folder.relative_to(source)
         if symbols:
             _forget_symbols(place / "Module.symvers", symbols)
-        _make(headers, place, copy, symbols, log)
+        _make(kernel, place, copy, symbols, log)
         if folder == source:
             symbols = copy / "Module.symvers"
         target = out / folder.name if folder.name in ON_REQUEST and folder != source else out

@@ -69,12 +69,14 @@ DEBUG_KERNELS = {kernel.name: kernel for kernel in (
 @dataclass(frozen=True)
 class GuestKernel:
     """What the lab needs of a guest's kernel, stock or built here."""
-    base: str  # the stock kernel's name in packages.KERNELS
+    base: str  # dom0's: the stock kernel's name in packages.KERNELS
     release: str
     key: str
     bzimage: Path
     modules: ModuleTree
     headers: Path  # for make -C
+    options: tuple[str, ...] = ()  # for make
+    as_dom0: bool = True  # of the version that dom0's is
 
 
 def names() -> list[str]:
@@ -82,9 +84,9 @@ def names() -> list[str]:
     return sorted(packages.KERNELS) + list(DEBUG_KERNELS)
 
 
-def base_of(name: str) -> str:
-    """The stock kernel behind a name: dom0's."""
-    return DEBUG_KERNELS[name].base if name in DEBUG_KERNELS else name
+def dom0_kernel(name: str) -> str:
+    """The stock kernel that dom0 has beside such a guest."""
+    return DEBUG_KERNELS[name].base if name in DEBUG_KERNELS else packages.kernel_named(name).dom0
 
 
 def check_wish(name: str, kind: str) -> None:
@@ -99,9 +101,9 @@ def guest_kernel(store: Store, name: str) -> GuestKernel:
     if name in DEBUG_KERNELS:
         return obtain(store, DEBUG_KERNELS[name])
     linux, headers = store.tree(f"kernel-{name}"), store.tree(f"headers-{name}")
-    return GuestKernel(name, linux.release, digest([linux.key, headers.key]),
-                       linux.path / "boot" / f"vmlinuz-{linux.release}", ModuleTree(linux.path, linux.release),
-                       packages.headers_dir(headers))
+    return GuestKernel(dom0_kernel(name), linux.release, digest([linux.key, headers.key]), packages.bzimage(linux),
+                       ModuleTree(linux.path, linux.release), packages.headers_dir(headers),
+                       packages.KERNELS[name].options, dom0_kernel(name) == name)
 
 
 def obtain(store: Store, kernel: DebugKernel) -> GuestKernel:

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import debugkernel, elf, kernel
+from . import debugkernel, elf, kernel, packages
 from .cpio import FileTree
 from .packages import Store, Tree
 from .paths import LabError, XSLAB, digest, fresh_dir, locked, own_digest, say
@@ -104,7 +104,7 @@ def _forget_old(newest: Path, prefix: str) -> None:
 
 
 def _make(images: Images, xen: Tree, linux: Tree, guest_kernel: debugkernel.GuestKernel, model: Tree | None) -> None:
-    bzimage = (linux.path / "boot" / f"vmlinuz-{linux.release}").read_bytes()
+    bzimage = packages.bzimage(linux).read_bytes()
     vmlinux = kernel.extract_vmlinux(bzimage)
     guest_bzimage = guest_kernel.bzimage.read_bytes()
     guest_vmlinux = vmlinux if guest_bzimage == bzimage else kernel.extract_vmlinux(guest_bzimage)

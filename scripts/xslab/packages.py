@@ -4,12 +4,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import apt
+from . import apt, elf
 from .paths import LabError, UserError, digest, fresh_dir, locked, say
 
 XEN_VERSION = "4.17"
@@ -33,16 +34,24 @@ HVM_UNNEEDED = re.compile(
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel the lab can boot, and where its packages come from."""
+    """A kernel that guests can have, and where its packages come from."""
     name: str
     suite: str
-    meta: str  # the package whose dependency names the release
-    kbuild: str
+    dom0: str = "6.1"  # dom0's, by its name here
+    options: tuple[str, ...] = ()  # for make, where modules are built with a compiler older than the kernel's
+    glibc: str = ""  # the suite of the C library that its kbuild programs want, where that may be newer than the host's
 
 
-KERNELS = {
-    "6.1": Kernel("6.1", "bookworm", "linux-image-amd64", "linux-kbuild-6.1"),
-}
+# What the configuration says of a newer compiler, and gcc 12 cannot.
+OLDER_COMPILER = ("CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=", "CONFIG_DEBUG_INFO_BTF_MODULES=", "KCFLAGS=-Wno-attributes")
+KBUILD_LIBRARIES = "libc6 libelf1t64 libssl3t64 zlib1g libzstd1".split()
+META = "linux-image-amd64"  # in each suite the package whose dependency names the release
+KERNELS = {kernel.name: kernel for kernel in (
+    Kernel("5.10", "bullseye"),
+    Kernel("6.1", "bookworm"),
+    Kernel("6.12", "trixie", options=OLDER_COMPILER, glibc="trixie"),
+    Kernel("7.3", "trixie-backports", options=OLDER_COMPILER, glibc="trixie"),
+)}
 
 
 def kernel_named(name: str) -> Kernel:
@@ -98,22 +107,25 @@ class Store:
         if name == "hvm":
             return [n for n in archive.closure(*HVM_ROOTS) if not HVM_UNNEEDED.fullmatch(n)], ""
         kind, _, version = name.partition("-")
-        kernel = kernel_named(version)
+        if kind == "glibc":
+            return KBUILD_LIBRARIES, ""
         # A signed and an unsigned image may both be named; the first is the one to take.
-        images = [d for d in archive.depends(kernel.meta) if d.startswith("linux-image-")]
+        images = [d for d in archive.depends(META) if re.match(r"linux-image-\d", d)]
         if not images:
-            raise LabError(f"{kernel.meta} in {kernel.suite} names no kernel")
+            raise LabError(f"{META} in {kernel_named(version).suite} names no kernel")
         release = images[0].removeprefix("linux-image-")
         if kind == "kernel":
-            return [f"linux-image-{release}"], release
-        common = re.sub(r"-amd64$", "-common", release)
-        return [f"linux-headers-{release}", f"linux-headers-{common}", kernel.kbuild], release
+            # From 7.x on the image is in two other packages.
+            parts = [d for d in archive.depends(images[0]) if re.match(r"linux-(binary|modules)-\d", d)]
+            return parts or images[:1], release
+        headers = f"linux-headers-{release}"
+        parts = [d for d in archive.depends(headers) if re.match(r"linux-(headers-.*-common|kbuild-)", d)]
+        return [headers, *parts], release
 
     def _fetch(self, name: str) -> Tree:
         if not shutil.which("dpkg-deb"):
             raise LabError("dpkg-deb is missing: the lab is made of Debian packages")
-        suite = XEN_SUITE if name in ("xen", "hvm", *EXTRA_PACKAGES) else kernel_named(name.partition("-")[2]).suite
-        archive = apt.PrivateApt(self.cache, suite)
+        archive = apt.PrivateApt(self.cache, _suite(name))
         with locked(archive.lock):
             archive.update()
         names, release = self._names(name, archive)
@@ -125,10 +137,35 @@ class Store:
                 apt.unpack(deb, work)
             if name.startswith("headers-"):
                 _use_headers_in_place(work, target)
+                glibc = kernel_named(name.removeprefix("headers-")).glibc
+                if glibc:
+                    _run_by(work, self.tree(f"glibc-{glibc}"))
             facts = {"packages": {n: f.name for n, f in files.items()}, "release": release}
             (work / ".lab-complete").write_text(json.dumps(facts, indent=1))
         self.fetched_something = True
         return Tree(name, target, facts["packages"], release)
+
+
+def _suite(name: str) -> str:
+    """Where a set comes from."""
+    kind, _, version = name.partition("-")
+    if kind == "glibc":
+        return version
+    return XEN_SUITE if name in ("xen", "hvm", *EXTRA_PACKAGES) else kernel_named(version).suite
+
+
+def _run_by(headers: Path, glibc: Tree) -> None:
+    """Has kbuild's programs run with a C library of their own, whatever the host's is."""
+    folders = sorted((glibc.path / "usr/lib").glob("*-linux-gnu"))
+    loader = next((f / "ld-linux-x86-64.so.2" for f in folders if (f / "ld-linux-x86-64.so.2").exists()), None)
+    if not loader:
+        raise LabError(f"{glibc.name} holds no loader")
+    for program in sorted(headers.glob("usr/lib/linux-kbuild-*/**/*")):
+        if program.is_symlink() or not program.is_file() or not os.access(program, os.X_OK) or not elf.is_elf(program):
+            continue
+        program.rename(program.with_name(program.name + ".elf"))
+        program.write_text(f'#!/bin/sh\nexec {loader} --library-path {loader.parent} --argv0 "$0" "$0.elf" "$@"\n')
+        program.chmod(0o755)
 
 
 def _use_headers_in_place(work: Path, target: Path) -> None:
@@ -150,7 +187,14 @@ def headers_dir(tree: Tree) -> Path:
     return tree.path / "usr/src" / f"linux-headers-{tree.release}"
 
 
+def bzimage(tree: Tree) -> Path:
+    """The kernel as it is booted."""
+    places = [tree.path / "boot" / f"vmlinuz-{tree.release}", tree.path / "usr/lib/modules" / tree.release / "vmlinuz"]
+    return next((place for place in places if place.exists()), places[0])
+
+
 def needed(types: list[str], kernel: str) -> list[str]:
     """The sets that runs of these guest types need, without extras."""
-    sets = ["xen", f"kernel-{kernel}", f"headers-{kernel}"]
+    stock = dict.fromkeys([kernel, kernel_named(kernel).dom0])
+    sets = ["xen", *(f"{kind}-{name}" for name in stock for kind in ("kernel", "headers"))]
     return sets + (["hvm"] if "hvm" in types else [])

@@ -51,7 +51,8 @@ class Runner:
         self.files = {**built.modules, **built.programs}
         for folder in wish.modules:
             self.files |= built.on_request[folder]
-        stock = build.build(store, debugkernel.base_of(wish.kernel), source) if self.debug else built
+        dom0_kernel = debugkernel.dom0_kernel(wish.kernel)
+        stock = built if dom0_kernel == wish.kernel else build.build(store, dom0_kernel, source)
         self.dom0_files = {**stock.modules, **stock.programs}
         self.image = images.prepare(store, wish.kernel, wish.type == "hvm")
         machine.warn_of_new_qemu(self.qemu, wish.type)

@@ -263,7 +263,6 @@ static ssize_t clocks_read(struct file *file, char __user *buf, size_t size, lof
 static const struct file_operations clocks_fops = {
 	.owner = THIS_MODULE,
 	.read = clocks_read,
-	.llseek = no_llseek,
 };
 
 static struct miscdevice clocks = {

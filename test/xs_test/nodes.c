@@ -7,6 +7,9 @@
 #include <xen/interface/io/xs_wire.h>
 #include "xs_test.h"
 
+/* Bytes of the longest paths, by docs/misc/xenstore.txt of Xen. Old kernels' headers have not got them. */
+enum { ABSOLUTE_MAX = 3072, RELATIVE_MAX = 2048 };
+
 /*
  * The store's own limit for a node of a guest is 2048 bytes by default. In C xenstored that is the
  * value with permissions, names of children and a header.
@@ -243,23 +246,23 @@ static const struct bad_path bad_paths[] = {
 
 static void check_long_paths(struct xs_handle *h)
 {
-	char *path = kmalloc(XENSTORE_ABS_PATH_MAX + 2, GFP_KERNEL), buf[8];
+	char *path = kmalloc(ABSOLUTE_MAX + 2, GFP_KERNEL), buf[8];
 	int err;
 
 	if (!path)
 		return;
-	memset(path, 'a', XENSTORE_ABS_PATH_MAX + 1);
-	path[XENSTORE_REL_PATH_MAX + 1] = '\0';
+	memset(path, 'a', ABSOLUTE_MAX + 1);
+	path[RELATIVE_MAX + 1] = '\0';
 	check_int(xs_read(h, NO_TX, path, buf, 8), -ENAMETOOLONG, "a relative path of 2049");
 	check(PTR_ERR_OR_ZERO(xs_watch(h, path, NULL, NULL)) == -ENAMETOOLONG,
 	      "a watch on one of 2049");
-	path[XENSTORE_REL_PATH_MAX] = '\0';
+	path[RELATIVE_MAX] = '\0';
 	err = xs_read(h, NO_TX, path, buf, 8);
 	check(err == -ENOENT || err == -EINVAL, "one of 2048 is the store's to judge (%d)", err);
-	path[XENSTORE_REL_PATH_MAX] = 'a';
-	path[XENSTORE_REL_PATH_MAX + 1] = 'a';
+	path[RELATIVE_MAX] = 'a';
+	path[RELATIVE_MAX + 1] = 'a';
 	path[0] = '/';
-	path[XENSTORE_ABS_PATH_MAX + 1] = '\0';
+	path[ABSOLUTE_MAX + 1] = '\0';
 	check_int(xs_read(h, NO_TX, path, buf, 8), -ENAMETOOLONG, "an absolute path of 3073");
 	kfree(path);
 }
