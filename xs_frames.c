@@ -622,6 +622,8 @@ static __poll_t frames_poll(struct file *file, poll_table *wait)
 {
 	struct reader *r = file->private_data;
 
+	if (!r)			/* open for writing alone, which never waits */
+		return EPOLLOUT | EPOLLWRNORM;
 	poll_wait(file, &more, wait);
 	if (r->done < r->len || has_more(r) || !READ_ONCE(following))
 		return EPOLLIN | EPOLLRDNORM;

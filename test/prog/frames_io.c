@@ -439,6 +439,7 @@ static void t_lost(void)
 static void t_odd(void)
 {
 	static char path[3000], line[3100];
+	struct pollfd p = { .events = POLLIN | POLLOUT };
 	char *text;
 	int fd;
 
@@ -457,6 +458,9 @@ static void t_odd(void)
 	check(strstr(text, " > READ \\x2d "), "a hyphen is not the lack of a path");
 	check(strstr(text, " > READ - "), "which is a hyphen");
 	free(text);
+	p.fd = must_open(FRAMES, O_WRONLY);
+	check(poll(&p, 1, SOON_MS) == 1 && p.revents == POLLOUT, "to be written: poll says so");
+	close(p.fd);
 	t_lines();
 }
 
