@@ -109,7 +109,8 @@ tap() {
 	"$@" >"$lab_out" 2>&1
 	lab_status=$?
 	if ! relay_tap "$lab_out" || [ $lab_status -ne 0 ]; then
-		echo "status $lab_status" | result 1 "$* ends well"
+		echo "status $lab_status" >"$lab_out"
+		result 1 "$* ends well" <"$lab_out"
 	fi
 }
 
