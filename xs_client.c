@@ -63,6 +63,32 @@ static int serve_kernel(int flags)
 	return flags & ~XS_PUMP_KERNEL;
 }
 
+/* What can be lived with, but should be known. */
+static void note_odd(void)
+{
+	const struct xs_conn_stats *stats = &client.conn.stats;
+
+	if (stats->wrong_type != client.wrong_type)
+		pr_warn_ratelimited("a reply of the store is of the wrong type: "
+				    "its request fails\n");
+	if (stats->bad_events != client.bad_events)
+		pr_warn_ratelimited("a watch event of the store makes no sense: ignored\n");
+	client.wrong_type = stats->wrong_type;
+	client.bad_events = stats->bad_events;
+}
+
+/* When has the store said something whole? */
+static void note_heard(void)
+{
+	u64 heard = xs_conn_heard(&client.conn);
+
+	if (heard == client.heard)
+		return;
+	client.heard = heard;
+	client.heard_at = jiffies;
+	note_odd();
+}
+
 /* Moves what can be moved. Called and returns with client.lock held; says what is left to do. */
 static int pump_locked(void)
 {
@@ -72,6 +98,7 @@ static int pump_locked(void)
 	lockdep_assert_held(&client.lock);
 	if (client.life == XS_LIVE || client.life == XS_PROBING) {
 		flags = shadow ? xs_shadow_pump(shadow) : xs_conn_pump(&client.conn);
+		note_heard();
 		if (flags < 0)
 			xs_life_broken(flags);
 	}
@@ -129,6 +156,23 @@ static const char *silence(void)
 		      : "store answers nothing: it has read the request";
 }
 
+/*
+ * A deadline has passed. A store that is merely slow says something in between, or owes less. One
+ * that has lost the end of a message, or all our requests, would be waited for for ever.
+ */
+static void look_if_stuck(void)
+{
+	unsigned long irq;
+	int err = 0;
+
+	spin_lock_irqsave(&client.lock, irq);
+	if (client.life == XS_LIVE && time_after_eq(jiffies, client.heard_at + xs_client_timeout()))
+		err = xs_conn_stuck(&client.conn);
+	if (err)
+		xs_life_broken(err);
+	spin_unlock_irqrestore(&client.lock, irq);
+}
+
 /* Once a second is often enough: deadlines are seconds. */
 static void arm_expire(void)
 {
@@ -148,6 +192,8 @@ static void on_expire(struct work_struct *work)
 	spin_unlock_irq(&client.lock);
 	if (before)
 		pr_warn_ratelimited("no reply to %llu requests in time: %s\n", before, silence());
+	if (before)
+		look_if_stuck();
 	if (more)
 		arm_expire();
 }
@@ -301,8 +347,10 @@ int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(s
 	if (left < 0)
 		return -EINTR;
 	atomic_long_inc(&xs_client_counts.timeouts);
-	pr_warn_ratelimited("no reply to a request of type %u in %u s: %s\n", type,
-			    READ_ONCE(xs_timeout), silence());
+	if (READ_ONCE(client.life) != XS_PROBING)	/* of a dead ring all is said */
+		pr_warn_ratelimited("no reply to a request of type %u in %u s: %s\n", type,
+				    READ_ONCE(xs_timeout), silence());
+	look_if_stuck();
 	return -ETIMEDOUT;
 }
 

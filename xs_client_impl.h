@@ -39,6 +39,10 @@ enum xs_life {
  * @way: how we got onto the page; constant from the start to the stop
  * @shadow: what the kernel's xenbus works on, while we are under it; NULL else
  * @life: see enum xs_life
+ * @heard: what xs_conn_heard() was when it was looked at last
+ * @heard_at: when it grew, in jiffies
+ * @wrong_type: of the connection's counter, what has been told
+ * @bad_events: the same
  * @epoch: counts connections; a transaction does not outlive its own
  * @pump_again: goes on where a handler stopped, see XS_PUMP_AGAIN
  * @expire: runs while requests with a deadline are under way
@@ -55,6 +59,9 @@ struct xs_client {
 	enum xs_way way;
 	struct xs_shadow *shadow;
 	enum xs_life life;
+	u64 heard;
+	unsigned long heard_at;
+	u64 wrong_type, bad_events;
 	u32 epoch;
 	struct work_struct pump_again;
 	struct delayed_work expire;

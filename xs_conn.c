@@ -163,6 +163,44 @@ bool xs_conn_idle(const struct xs_conn *conn)
 	return !conn->queue && xs_conn_quiet(conn);
 }
 
+/**
+ * xs_conn_heard() - how many messages have come, whole
+ * @conn: the connection
+ *
+ * Return: a number that grows with each reply, event or message that is somebody else's.
+ */
+u64 xs_conn_heard(const struct xs_conn *conn)
+{
+	return conn->heard;
+}
+
+/**
+ * xs_conn_stuck() - if no message comes any more, can the connection go on by itself?
+ * @conn: the connection
+ *
+ * For who has heard nothing for long. Of what a server has lost, the ends of messages and replies
+ * included, a connection would be waiting for ever, while the server answers others.
+ *
+ * Return: 0 when it can; -ENODATA when a message has come in part; -ENOBUFS when each slot waits
+ * for a reply that nobody wants any more, or that is the kernel's, so nothing can be asked.
+ */
+int xs_conn_stuck(const struct xs_conn *conn)
+{
+	const struct xs_req *req;
+	u32 i;
+
+	if (conn->broken || conn->seeking || conn->hold)
+		return 0;	/* something is done about it, or it is not the server */
+	if (conn->in.have && !conn->in.whole)
+		return -ENODATA;
+	for (i = 0; i < XS_CONN_SLOTS; i++) {
+		req = conn->slots[i].req;
+		if (!conn->slots[i].busy || (req && req->who != XS_WHO_KERNEL))
+			return 0;
+	}
+	return -ENOBUFS;
+}
+
 /* The request leaves the connection. */
 static void finish(struct xs_req *req, int result)
 {
@@ -557,6 +595,7 @@ static void on_message(struct xs_conn *conn)
 	struct xs_req *req = conn->receiving;
 	int result;
 
+	conn->heard++;
 	conn->receiving = NULL;
 	if (conn->in.hdr.type == XS_WATCH_EVENT) {
 		on_event(conn);

@@ -159,6 +159,7 @@ struct xs_slot {
  * @allowed: see @paused
  * @seeking: response bytes are thrown away until the reply to @seek_id comes
  * @broken: 0, or the errno with which the ring broke
+ * @heard: see xs_conn_heard()
  * @stats: counters
  * @event_buf: the payload of the event that is being received
  * @spill: the rest of @orphan
@@ -188,6 +189,7 @@ struct xs_conn {
 	u32 seek_type;
 	bool seeking;
 	int broken;
+	u64 heard;
 	struct xs_conn_stats stats;
 	char event_buf[XENSTORE_PAYLOAD_MAX];
 	char spill[XENSTORE_PAYLOAD_MAX];
@@ -217,6 +219,8 @@ void xs_conn_pause(struct xs_conn *conn);
 bool xs_conn_quiet(const struct xs_conn *conn);
 void xs_conn_give_up_seek(struct xs_conn *conn);
 bool xs_conn_idle(const struct xs_conn *conn);
+u64 xs_conn_heard(const struct xs_conn *conn);
+int xs_conn_stuck(const struct xs_conn *conn);
 u32 xs_conn_features(const struct xs_conn *conn);
 
 #endif /* XS_CONN_H */

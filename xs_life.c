@@ -96,6 +96,8 @@ static void on_skipped(struct xs_conn *conn, const void *bytes, u32 n)
 static void conn_begin(void)
 {
 	xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
+	client.heard = client.wrong_type = client.bad_events = 0;
+	client.heard_at = jiffies;
 	xs_frames_attach(&client.conn);
 }
 

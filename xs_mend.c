@@ -7,8 +7,9 @@
  *    └── came back ─── DEAD      (requests fail at once, with ENOTCONN)
  *
  * What breaks a ring: an index that cannot be, an error that the server shows, a length over 4096,
- * a reply that nobody asked for. What is in flight then ends with ECONNRESET, transactions are over
- * (they say EAGAIN), and everything else waits for the mending, which has two ways:
+ * a reply that nobody asked for; and when it has been silent for longer than the deadline, half a
+ * message, or replies owed in all slots. What is in flight then ends with ECONNRESET,
+ * transactions are over (they say EAGAIN), and everything else waits for the mending, in two ways:
  *   reconnect   where the server offers it: it makes the rings new (docs/misc/xenstore-ring.txt).
  *   seek        where it does not, but the page looks sane: the response stream is searched for the
  *               reply to a request of ours, as after an unclean predecessor (xs_in_seek()).
@@ -51,6 +52,10 @@ const char *xs_mend_why(int err)
 		return "a message is longer than 4096 bytes";
 	case -EBADMSG:
 		return "a reply came that nobody asked for";
+	case -ENODATA:
+		return "the rest of a message does not come";
+	case -ENOBUFS:
+		return "it owes as many replies as it may, and answers nothing";
 	}
 	return "for a reason that has no name";
 }

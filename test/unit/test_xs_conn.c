@@ -647,6 +647,42 @@ static void abandon_sent(void **state)
 	end(w);
 }
 
+/* A server that has lost all that was asked: nothing can be asked again until it is broken. */
+static void stuck_slots(void **state)
+{
+	struct world *w = world();
+	struct call *c[16];
+	u32 i;
+
+	w->s.twist = hold_all;
+	for (i = 0; i < 16; i++) {
+		c[i] = call_pattern(50, i);
+		c[i]->req.who = i % 4 ? XS_WHO_MODULE : XS_WHO_KERNEL;
+		queue(w, c[i]);
+	}
+	settle(w);
+	for (i = 0; i < 16; i++) {
+		assert_int_equal(xs_conn_stuck(w->c), 0);	/* somebody waits for one still */
+		if (i % 4) {
+			assert_true(xs_conn_abandon(w->c, &c[i]->req));
+			poison(c[i]);
+		}
+	}
+	assert_int_equal(xs_conn_stuck(w->c), -ENOBUFS);	/* the kernel waits for ever */
+	assert_int_equal(xs_conn_heard(w->c), 0);
+	w->s.twist = NULL;
+	fs_release(&w->s);
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(xs_conn_heard(w->c), 16);
+	assert_int_equal(xs_conn_stuck(w->c), 0);
+	for (i = 0; i < 16; i += 4) {
+		check_pattern(c[i]);
+		free_call(c[i]);
+	}
+	still_works(w);
+	end(w);
+}
+
 /* Partly received, at every byte of header and payload; as value, as error, as raw error. */
 static void abandon_partly_received(void **state)
 {
@@ -676,12 +712,15 @@ static void abandon_partly_received(void **state)
 			assert_int_equal(c->req.state, XS_REQ_SENT);
 			assert_int_equal(c->dones, 0);
 			assert_false(xs_conn_idle(w->c));
+			assert_int_equal(xs_conn_stuck(w->c), -ENODATA);
 			assert_true(xs_conn_abandon(w->c, &c->req));
+			assert_int_equal(xs_conn_stuck(w->c), -ENODATA);
 			poison(c);
 			w->due = true;
 			assert_int_equal(settle(w), 0);
 			assert_int_equal(w->c->stats.late, 1);
 			assert_int_equal(w->c->stats.replies, 0);
+			assert_int_equal(xs_conn_stuck(w->c), 0);
 			still_works(w);
 			end(w);
 		}
@@ -2011,6 +2050,7 @@ int main(void)
 		cmocka_unit_test(abandon_big),
 		cmocka_unit_test(abandon_sent),
 		cmocka_unit_test(abandon_partly_received),
+		cmocka_unit_test(stuck_slots),
 		cmocka_unit_test(abandon_done),
 		cmocka_unit_test(abandoned_and_used_again),
 		cmocka_unit_test(twist_vectors),
