@@ -173,29 +173,37 @@ static void look_if_stuck(void)
 	spin_unlock_irqrestore(&client.lock, irq);
 }
 
-/* Once a second is often enough: deadlines are seconds. */
-static void arm_expire(void)
+/*
+ * One timer for all deadlines, set for the first of them: one for each request would cost each a
+ * timer that hardly ever fires. Called with client.lock held.
+ */
+static void arm_expire(u64 deadline)
 {
-	schedule_delayed_work(&client.expire, HZ);
+	u64 now = get_jiffies_64();
+
+	if (!deadline || (client.expire_at && client.expire_at <= deadline))
+		return;
+	client.expire_at = deadline;
+	mod_delayed_work(system_wq, &client.expire, deadline > now ? deadline - now : 0);
 }
 
 static void on_expire(struct work_struct *work)
 {
-	u64 before;
-	bool more;
+	u64 before, first;
 
 	spin_lock_irq(&client.lock);
 	before = client.conn.stats.expired;
-	more = xs_conn_expire(&client.conn, get_jiffies_64());
+	first = xs_conn_expire(&client.conn, get_jiffies_64());
 	before = client.conn.stats.expired - before;
+	client.expire_at = 0;
+	arm_expire(first);
 	wake_up_all(&client.idle);
 	spin_unlock_irq(&client.lock);
 	if (before)
-		pr_warn_ratelimited("no reply to %llu requests in time: %s\n", before, silence());
+		pr_warn_ratelimited("no reply to %llu requests in %u s: %s\n", before,
+				    READ_ONCE(xs_timeout), silence());
 	if (before)
 		look_if_stuck();
-	if (more)
-		arm_expire();
 }
 
 /* Called with client.lock held. */
@@ -206,6 +214,7 @@ static int enqueue(struct xs_req *req)
 		return -ENOTCONN;
 	if (req->out.hdr.tx_id && req->epoch != client.epoch)
 		return -EAGAIN;
+	arm_expire(req->deadline);
 	xs_conn_queue(&client.conn, req);
 	return 0;
 }
@@ -237,7 +246,6 @@ int xs_client_queue(struct xs_req *req)
 void xs_client_kick(void)
 {
 	xs_client_pump();
-	arm_expire();
 }
 
 /**
@@ -251,7 +259,6 @@ void xs_client_kick(void)
  */
 int xs_client_submit(struct xs_req *req)
 {
-	bool deadline = req->deadline;	/* the request may be gone when the lock is */
 	unsigned long irq;
 	int flags = 0, err;
 
@@ -261,8 +268,6 @@ int xs_client_submit(struct xs_req *req)
 		flags = pump_locked();
 	spin_unlock_irqrestore(&client.lock, irq);
 	pump_tail(flags);
-	if (deadline && !err)
-		arm_expire();
 	return err;
 }
 
@@ -320,12 +325,21 @@ static bool leave(struct xs_req *req, void (*orphan)(struct xs_req *))
 	return ours;
 }
 
+/* Returns more than 0 when it is done, 0 when it is too late, less when the caller is killed. */
+static long wait_done(struct xs_req *req, struct completion *done)
+{
+	if (!req->deadline)
+		return wait_for_completion_killable_timeout(done, xs_client_timeout());
+	return wait_for_completion_killable(done) ? : 1;
+}
+
 /**
  * xs_client_wait() - wait for a request that was submitted
- * @req: the request
+ * @req: the request; one with a deadline is ended by that, others after as long a time
  * @done: what its done() completes
- * @orphan: NULL to take the request back when it takes too long. Else it is left to travel: it and
- *	    all that it points to is on the heap, and @orphan is called in place of done()
+ * @orphan: NULL to take the request back when it takes too long. Else it has no deadline, and is
+ *	    left to travel: it and all that it points to is on the heap, and @orphan is called in
+ *	    place of done()
  *
  * Context: may sleep.
  *
@@ -335,10 +349,12 @@ int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(s
 {
 	u32 type = req->out.hdr.type;
 	bool slept = !completion_done(done);
-	long left = wait_for_completion_killable_timeout(done, xs_client_timeout());
+	long left = wait_done(req, done);
 
 	if (left > 0) {
-		if (slept)
+		if (req->result == -ETIMEDOUT)	/* no store says that */
+			atomic_long_inc(&xs_client_counts.timeouts);
+		else if (slept)
 			atomic_long_inc(&xs_client_counts.wake_ups);
 		return req->result;
 	}
@@ -377,6 +393,7 @@ int xs_client_call(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec
 	if (err)
 		return err;
 	call.req.epoch = tx.epoch;
+	call.req.deadline = get_jiffies_64() + xs_client_timeout();
 	init_completion(&call.done);
 	err = xs_client_submit(&call.req);
 	if (!err)

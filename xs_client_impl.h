@@ -33,7 +33,7 @@ enum xs_life {
 
 /**
  * struct xs_client - the one client of this guest's store
- * @lock: guards @conn, all requests that are on it, @life and @epoch
+ * @lock: guards @conn, all requests that are on it, @life, @epoch and @expire_at
  * @attach: the page and the channel; constant while there is one
  * @conn: the connection
  * @way: how we got onto the page; constant from the start to the stop
@@ -45,7 +45,8 @@ enum xs_life {
  * @bad_events: the same
  * @epoch: counts connections; a transaction does not outlive its own
  * @pump_again: goes on where a handler stopped, see XS_PUMP_AGAIN
- * @expire: runs while requests with a deadline are under way
+ * @expire: ends requests whose deadline has passed
+ * @expire_at: the deadline that it runs for, in jiffies of 64 bits; 0 while there is none
  * @idle: woken by each pump, for who waits until nothing is under way
  * @signalled: woken at each signal while the ring is not live
  * @mend: has the ring again, or finds that it is dead
@@ -65,6 +66,7 @@ struct xs_client {
 	u32 epoch;
 	struct work_struct pump_again;
 	struct delayed_work expire;
+	u64 expire_at;
 	wait_queue_head_t idle;
 	wait_queue_head_t signalled;
 	struct work_struct mend;

@@ -402,17 +402,17 @@ bool xs_conn_reconnected(const struct xs_conn *conn)
 	return true;
 }
 
-/* Ends a request whose deadline has passed. Returns whether it has one that has not. */
-static bool expire(struct xs_conn *conn, struct xs_req *req, u64 now)
+/* Ends a request whose deadline has passed. Returns the earlier of @first and one that has not. */
+static u64 expire(struct xs_conn *conn, struct xs_req *req, u64 now, u64 first)
 {
 	if (!req || !req->deadline)
-		return false;
+		return first;
 	if (now < req->deadline)
-		return true;
+		return first && first < req->deadline ? first : req->deadline;
 	xs_conn_abandon(conn, req);
 	conn->stats.expired++;
 	finish(req, -ETIMEDOUT);
-	return false;
+	return first;
 }
 
 /**
@@ -422,21 +422,21 @@ static bool expire(struct xs_conn *conn, struct xs_req *req, u64 now)
  *
  * Those without a deadline are left alone: who waits for them takes them back.
  *
- * Return: true when requests with a deadline are still under way.
+ * Return: the first deadline of those that are still under way; 0 when none has one.
  */
-bool xs_conn_expire(struct xs_conn *conn, u64 now)
+u64 xs_conn_expire(struct xs_conn *conn, u64 now)
 {
 	struct xs_req *req, *next;
-	bool more = false;
+	u64 first = 0;
 	u32 i;
 
 	for (i = 0; i < XS_CONN_SLOTS; i++)
-		more |= expire(conn, conn->slots[i].req, now);
+		first = expire(conn, conn->slots[i].req, now, first);
 	for (req = conn->queue; req; req = next) {
 		next = req->next;
-		more |= expire(conn, req, now);
+		first = expire(conn, req, now, first);
 	}
-	return more;
+	return first;
 }
 
 /* Tells who looks on, if anybody does. */

@@ -214,7 +214,7 @@ bool xs_conn_sane(struct xs_conn *conn);
 void xs_conn_restart(struct xs_conn *conn, bool fresh);
 void xs_conn_ask_reconnect(struct xs_conn *conn);
 bool xs_conn_reconnected(const struct xs_conn *conn);
-bool xs_conn_expire(struct xs_conn *conn, u64 now);
+u64 xs_conn_expire(struct xs_conn *conn, u64 now);
 void xs_conn_pause(struct xs_conn *conn);
 bool xs_conn_quiet(const struct xs_conn *conn);
 void xs_conn_give_up_seek(struct xs_conn *conn);

@@ -261,6 +261,7 @@ static int setting_begin(struct setting *s, struct xs_source *source, u32 who)
 	init_completion(&s->done);
 	s->req.who = who;
 	s->req.done = setting_done;
+	s->req.deadline = get_jiffies_64() + xs_client_timeout();
 	return err ? err : xs_client_queue(&s->req);
 }
 

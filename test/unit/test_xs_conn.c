@@ -1517,18 +1517,18 @@ static void deadlines(void **state)
 	}
 	settle(w);
 	assert_int_equal(big->req.out.done, 1024);
-	assert_true(xs_conn_expire(w->c, 0));
-	assert_true(xs_conn_expire(w->c, 100));
+	assert_int_equal(xs_conn_expire(w->c, 0), 101);
+	assert_int_equal(xs_conn_expire(w->c, 100), 101);
 	for (i = 0; i < 20; i++)
 		assert_int_equal(c[i]->dones, 0);
-	assert_true(xs_conn_expire(w->c, 110));	/* on the stroke is late */
+	assert_int_equal(xs_conn_expire(w->c, 110), 111);	/* on the stroke is late */
 	for (i = 0; i < 20; i++) {
 		assert_int_equal(c[i]->dones, i % 3 && i <= 10);
 		if (c[i]->dones)
 			assert_int_equal(c[i]->req.result, -ETIMEDOUT);
 	}
 	assert_int_equal(big->dones, 0);
-	assert_false(xs_conn_expire(w->c, 1000));
+	assert_int_equal(xs_conn_expire(w->c, 1000), 0);
 	assert_int_equal(big->dones, 1);
 	for (i = 0; i < 20; i++) {
 		assert_int_equal(c[i]->dones, i % 3 != 0);
