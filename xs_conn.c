@@ -40,6 +40,7 @@ void xs_conn_attach(struct xs_conn *conn, struct xenstore_domain_interface *page
 	xs_ring_attach(&conn->req, page->req, &page->req_prod, &page->req_cons);
 	xs_ring_attach(&conn->rsp, page->rsp, &page->rsp_cons, &page->rsp_prod);
 	xs_in_init(&conn->in);
+	conn->signalled = false;
 }
 
 static u32 page_word(const struct xs_conn *conn, u32 offset)
@@ -367,6 +368,7 @@ void xs_conn_restart(struct xs_conn *conn, bool fresh)
 	conn->broken = 0;
 	conn->seeking = false;
 	conn->paused = false;
+	conn->signalled = false;
 	conn->receiving = NULL;
 	xs_in_init(&conn->in);
 	if (!fresh)
@@ -489,7 +491,20 @@ static struct xs_out *next_out(struct xs_conn *conn)
 	return &conn->sending->out;
 }
 
-/* Returns whether anything was put into the ring, or a negative errno. */
+/* Shows the server what was put. Returns whether it has to be signalled. */
+static bool publish(struct xs_conn *conn)
+{
+	u32 before = conn->req.published;
+
+	if (!xs_ring_publish_put(&conn->req))
+		return false;
+	if (xs_ring_peer_is_behind(&conn->req, before) && conn->signalled)
+		return false;
+	conn->signalled = true;
+	return true;
+}
+
+/* Returns whether the server has to be signalled, or a negative errno. */
 static int send(struct xs_conn *conn)
 {
 	struct xs_out *out;
@@ -511,7 +526,7 @@ static int send(struct xs_conn *conn)
 			conn->sending = NULL;
 	}
 	conn->stats.bytes_out += (u32)room - conn->req.n;
-	return xs_ring_publish_put(&conn->req);
+	return publish(conn);
 }
 
 /* ---- receiving -------------------------------------------------------------------------- */

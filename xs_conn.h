@@ -155,6 +155,8 @@ struct xs_slot {
  * @seek_id: while @seeking, the id whose reply shows where the stream starts
  * @seek_from: where the response ring stood when the search began
  * @seek_type: that request's type
+ * @signalled: the server was told of what is in the request ring; a predecessor may have died
+ *	       before it did that, and our signal is lost when the ring breaks
  * @paused: of the queue, only its first @allowed requests may still be sent
  * @allowed: see @paused
  * @seeking: response bytes are thrown away until the reply to @seek_id comes
@@ -177,6 +179,7 @@ struct xs_conn {
 	void (*stray)(struct xs_conn *conn, const struct xsd_sockmsg *hdr, const void *payload);
 	void (*skipped)(struct xs_conn *conn, const void *bytes, u32 n);
 	bool hold;
+	bool signalled;
 	bool paused;
 	u32 allowed;
 	struct xs_req *queue, **tail;

@@ -12,6 +12,9 @@
  *   E  publish_take: write cons, mb, read prod. With the producer's "write prod, mb, read cons,
  *                                             sleep when full": one of the two sees the other,
  *                                             so a producer that sleeps is always woken.
+ *   F  peer_is_behind: write prod, mb, read cons. With the consumer's "write cons, mb, read prod,
+ *                                             sleep when empty": a consumer that is seen to have
+ *                                             bytes of before left will see the new ones, too.
  * virt_* and not smp_*: the peer runs on another CPU even where this guest has only one.
  */
 #include "xs_ring.h"
@@ -141,7 +144,8 @@ u32 xs_ring_take(struct xs_ring *r, void *dst, u32 len)
  * xs_ring_publish_put() - producer: show the peer all that was put
  * @r: the ring
  *
- * Return: true when there was something new, so that the peer has to be signalled.
+ * Return: true when there was something new, so that the peer has to be signalled, unless
+ * xs_ring_peer_is_behind().
  */
 bool xs_ring_publish_put(struct xs_ring *r)
 {
@@ -151,6 +155,26 @@ bool xs_ring_publish_put(struct xs_ring *r)
 	WRITE_ONCE(*r->own, r->at);
 	r->published = r->at;
 	return true;
+}
+
+/**
+ * xs_ring_peer_is_behind() - producer: has the consumer still to read what was there before?
+ * @r: the ring, just published
+ * @before: what @r->published was before that
+ *
+ * Then it needs no signal for what is new, if it was signalled for what was there before: a
+ * consumer looks once more behind the last byte that it has read, and sleeps only when it finds
+ * nothing. Both of Xen's servers do, and must: the kernel's own xenbus signals no more often.
+ *
+ * Return: true when it has bytes of before left.
+ */
+bool xs_ring_peer_is_behind(const struct xs_ring *r, u32 before)
+{
+	u32 left;
+
+	virt_mb();		/* F */
+	left = before - READ_ONCE(*r->peer);
+	return left && left <= XS_RING_SIZE;
 }
 
 /**

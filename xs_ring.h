@@ -50,6 +50,7 @@ u32 xs_ring_put(struct xs_ring *r, const void *src, u32 len);
 u32 xs_ring_take(struct xs_ring *r, void *dst, u32 len);
 
 bool xs_ring_publish_put(struct xs_ring *r);
+bool xs_ring_peer_is_behind(const struct xs_ring *r, u32 before);
 bool xs_ring_publish_take(struct xs_ring *r);
 
 #endif /* XS_RING_H */

@@ -279,6 +279,27 @@ void publish_put(void)
 	REACH("news");
 }
 
+/* proof: peer_is_behind of=xs_ring_peer_is_behind
+ * A full barrier (F) and one look at the consumer's index; behind is who has one byte of what was
+ * there before left, or a ring full, or what lies between. */
+void peer_is_behind(void)
+{
+	u32 before = nondet_u32();
+	bool behind;
+
+	any_ring();
+	behind = xs_ring_peer_is_behind(&r, before);
+	must_keep_rest();
+	MUST(own == old_own && r.at == old.at && r.published == old.published && r.n == old.n,
+	     "nothing is touched");
+	MUST(count == 2 && events[0] == MB && events[1] == READ_PEER, "a barrier, then one look");
+	MUST(behind == (peer_seen != before && before - peer_seen <= XS_RING_SIZE), "behind");
+	if (behind)
+		REACH("behind");
+	else
+		REACH("not behind");
+}
+
 /* proof: publish_take of=xs_ring_publish_take
  * The same with full barriers before (D) and after (E) the write, and then one read of the peer's
  * index; a producer that may have seen the ring full is to be woken. */

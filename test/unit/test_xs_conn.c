@@ -1692,6 +1692,74 @@ static void signal_vectors(void **state)
 	end(w);
 }
 
+/* A server that has something left to read is not signalled again; one that has not, is. */
+static void signal_when_caught_up(void **state)
+{
+	struct world *w = world();
+	struct call *c[4];
+	u32 i, cons;
+
+	for (i = 0; i < 4; i++)
+		c[i] = call_pattern(4, i);
+	queue(w, c[0]);
+	assert_int_equal(xs_conn_pump(w->c), XS_PUMP_SIGNAL);
+	queue(w, c[1]);
+	assert_int_equal(xs_conn_pump(w->c), 0);	/* it has read nothing yet */
+	cons = w->s.page->req_cons;
+	fs_signal(&w->s);
+	w->s.chunk = 1;
+	while (w->s.page->req_prod - w->s.page->req_cons > 1)
+		fs_step(&w->s);
+	assert_int_not_equal(w->s.page->req_cons, cons);
+	queue(w, c[2]);
+	assert_int_equal(xs_conn_pump(w->c) & XS_PUMP_SIGNAL, 0);	/* one byte is left */
+	fs_run(&w->s);
+	assert_true(fs_asleep(&w->s));
+	assert_int_equal(w->s.page->req_prod, w->s.page->req_cons);
+	queue(w, c[3]);
+	assert_int_equal(xs_conn_pump(w->c) & XS_PUMP_SIGNAL, XS_PUMP_SIGNAL);
+	fs_signal(&w->s);
+	assert_int_equal(settle(w), 0);
+	for (i = 0; i < 4; i++) {
+		check_pattern(c[i]);
+		free_call(c[i]);
+	}
+	end(w);
+}
+
+/*
+ * The signal for what lies unread in the ring may never have been sent, by us or by a predecessor:
+ * the next one is sent all the same.
+ */
+static void signal_after_a_lost_one(void **state)
+{
+	struct call *lost, *first;
+	struct world *w;
+	int mended;
+
+	for (mended = 0; mended < 2; mended++) {
+		w = world();
+		lost = call_pattern(4, 1);
+		queue(w, lost);
+		assert_int_equal(xs_conn_pump(w->c), XS_PUMP_SIGNAL);	/* it is not sent */
+		xs_conn_break(w->c, -ECONNRESET);
+		free_call(lost);
+		if (mended)
+			xs_conn_restart(w->c, false);
+		else
+			xs_conn_init(w->c, w->s.page, 0x7777, on_watch_event);
+		first = call(XS_TYPE_RESET_WATCHES, "", 8);
+		xs_conn_seek(w->c, &first->req);
+		assert_int_equal(xs_conn_pump(w->c), XS_PUMP_SIGNAL);
+		fs_signal(&w->s);
+		assert_int_equal(settle(w), 0);
+		check_ok(first);
+		free_call(first);
+		still_works(w);
+		end(w);
+	}
+}
+
 static void random_steps(struct world *w)
 {
 	u32 n = rnd(w, 4);
@@ -2078,6 +2146,8 @@ int main(void)
 		cmocka_unit_test(error_word),
 		cmocka_unit_test(own_indices_scribbled),
 		cmocka_unit_test(signal_vectors),
+		cmocka_unit_test(signal_when_caught_up),
+		cmocka_unit_test(signal_after_a_lost_one),
 		cmocka_unit_test(no_wakeup_lost_at_any_point),
 		cmocka_unit_test(no_wakeup_lost_at_random),
 		cmocka_unit_test(two_threads),
