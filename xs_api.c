@@ -67,23 +67,21 @@ EXPORT_SYMBOL_GPL(xs_close);
 
 /* ---- nodes ------------------------------------------------------------------------------ */
 
-static struct xs_vec text(const char *s)
-{
-	return (struct xs_vec){ s, strlen(s) + 1 };
-}
-
 /**
  * xs_handle_check() - may this handle ask this?
  * @h: a handle
  * @tx: a transaction, or XS_NO_TRANSACTION
  * @path: the node
  * @ref: takes the transaction with its connection, for the request
+ * @vec: takes the path with its NUL, for the request
  *
  * Return: 0; -EINVAL or -ENAMETOOLONG for @path; -EINVAL when the handle has no such transaction.
  */
-int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx *ref)
+int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx *ref,
+		    struct xs_vec *vec)
 {
 	void *epoch;
+	int len;
 
 	*ref = XS_TX_NONE;
 	if (tx != XS_NO_TRANSACTION) {
@@ -92,16 +90,20 @@ int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx 
 			return -EINVAL;
 		*ref = (struct xs_tx){ tx, xa_to_value(epoch) };
 	}
-	return xs_path_check(path);
+	len = xs_path_check(path);
+	if (len < 0)
+		return len;
+	*vec = (struct xs_vec){ path, len + 1 };
+	return 0;
 }
 
 /* A request about one path, with something behind it or not, whose answer is OK or an error. */
 static int tell(struct xs_handle *h, u32 type, u32 tx, const char *path, const void *more,
 		size_t len)
 {
-	struct xs_vec vec[] = { text(path), { more, len } };
+	struct xs_vec vec[] = { { NULL, 0 }, { more, len } };
 	struct xs_tx ref;
-	int err = xs_handle_check(h, tx, path, &ref);
+	int err = xs_handle_check(h, tx, path, &ref, &vec[0]);
 	char ok[4];
 
 	if (!err && len > XS_PAYLOAD_MAX)
@@ -114,9 +116,9 @@ static int tell(struct xs_handle *h, u32 type, u32 tx, const char *path, const v
 /* A request about one path whose answer is data. Returns its length or a negative errno. */
 static int ask(struct xs_handle *h, u32 type, u32 tx, const char *path, void *reply, size_t size)
 {
-	struct xs_vec vec = text(path);
+	struct xs_vec vec;
 	struct xs_tx ref;
-	int err = xs_handle_check(h, tx, path, &ref);
+	int err = xs_handle_check(h, tx, path, &ref, &vec);
 	u32 len;
 
 	if (!err)
@@ -417,7 +419,7 @@ EXPORT_SYMBOL_GPL(xs_transaction_start);
  */
 int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit)
 {
-	const struct xs_vec vec = text(commit ? "T" : "F");
+	const struct xs_vec vec = { commit ? "T" : "F", 2 };
 	void *epoch = xa_erase(&h->transactions, tx);
 	struct xs_tx ref;
 	char ok[4];

@@ -59,7 +59,8 @@ struct xs_client_counts {
 
 extern struct xs_client_counts xs_client_counts;
 
-int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx *ref);
+int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx *ref,
+		    struct xs_vec *vec);
 
 int xs_client_start(enum xs_way asked);
 void xs_client_stop(void);

@@ -296,7 +296,7 @@ static int read_identity(struct xs_front_dev *dev, struct identity *who)
 
 	if (!err)
 		err = errs[0] ? : errs[1];
-	if (!err && (xs_path_check(who->backend) || who->backend[0] != '/' || who->id > 0xffff))
+	if (!err && (xs_path_check(who->backend) < 0 || who->backend[0] != '/' || who->id > 0xffff))
 		err = -EINVAL;
 	if (!err && xs_store_failed(errs[2]))
 		err = errs[2];

@@ -126,6 +126,7 @@ static struct sent sent[XS_CONN_SLOTS];
 static u32 latency[XS_LATENCY_TYPES][XS_LATENCY_STEPS];
 static unsigned long conflicts;
 static u64 latest;			/* the time that the last message was given */
+static unsigned long latest_at;		/* the tick that it was given in */
 static unsigned long ration = EXACT_BURST, rationed_at;
 
 static const struct {
@@ -237,9 +238,13 @@ static bool may_look(void)
 /* The time of a message, never before that of another one that was seen before it. */
 static u64 time_of(bool exact)
 {
-	u64 now = exact ? ktime_get_ns() : ktime_to_ns(ktime_get_coarse());
+	unsigned long tick = jiffies;
 
-	latest = max(latest, now);
+	if (exact)
+		latest = max_t(u64, latest, ktime_get_ns());
+	else if (tick != latest_at)
+		latest = max_t(u64, latest, ktime_to_ns(ktime_get_coarse()));
+	latest_at = tick;
 	return latest;
 }
 

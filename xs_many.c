@@ -57,12 +57,11 @@ static int op_make(struct xs_handle *h, struct xs_op *op)
 
 	if (op->type >= ARRAY_SIZE(op_message) || !op->done)
 		return -EINVAL;
-	err = xs_handle_check(h, op->tx, op->path, &tx);
+	err = xs_handle_check(h, op->tx, op->path, &tx, &vec[0]);
 	if (!err && writes && op->size > XS_PAYLOAD_MAX)
 		err = -E2BIG;
 	if (err)
 		return err;
-	vec[0] = (struct xs_vec){ op->path, strlen(op->path) + 1 };
 	vec[1] = (struct xs_vec){ op->buf, writes ? op->size : 0 };
 	memset(req, 0, sizeof(*req));
 	req->reply = reads ? op->buf : op_ok;
@@ -282,12 +281,12 @@ static int big_directory(struct xs_tx tx, const char *path, struct xs_list *list
  */
 int xs_directory(struct xs_handle *h, u32 tx, const char *path, struct xs_list *list)
 {
-	const struct xs_vec vec = { path, strlen(path) + 1 };
 	struct xs_list names = { };
+	struct xs_vec vec;
 	struct xs_tx ref;
 	char *buf;
 	u32 len;
-	int err = xs_handle_check(h, tx, path, &ref);
+	int err = xs_handle_check(h, tx, path, &ref, &vec);
 
 	if (err)
 		return err;

@@ -377,8 +377,8 @@ static const bool of_a_name[256] = {
  * The rules of docs/misc/xenstore.txt, asked before the store is: a path that it would refuse, or
  * that is longer than it takes, need not travel.
  *
- * Return: 0; -EINVAL for an empty path, a character, // or closing / that the store does not take;
- * -ENAMETOOLONG over 3072 bytes (absolute) or 2048 (relative).
+ * Return: its length, without the NUL; -EINVAL for an empty path, a character, // or closing / that
+ * the store does not take; -ENAMETOOLONG over 3072 bytes (absolute) or 2048 (relative).
  */
 int xs_path_check(const char *path)
 {
@@ -388,11 +388,11 @@ int xs_path_check(const char *path)
 		if (of_a_name[(u8)path[i]])
 			continue;
 		if (!path[i])
-			return i ? 0 : -EINVAL;
+			return i ? (int)i : -EINVAL;
 		if (path[i] != '/' || path[i + 1] == '/' || (i && !path[i + 1]))
 			return -EINVAL;
 	}
-	return path[i] ? -ENAMETOOLONG : 0;
+	return path[i] ? -ENAMETOOLONG : (int)max;
 }
 
 /**

@@ -179,16 +179,15 @@ static void work_init(struct xs_watch *w)
 /* A watch that nobody feeds yet. In its list already: its callback may run before xs_watch() ends. */
 static struct xs_watch *watch_new(struct xs_handle *h, const char *path, xs_watch_fn fn, void *ctx)
 {
-	size_t size = strlen(path) + 1;
-	int err = xs_path_check(path);
+	int len = xs_path_check(path);
 	struct xs_watch *w;
 
-	if (err)
-		return ERR_PTR(err);
-	w = kzalloc(struct_size(w, path, size), GFP_KERNEL);
+	if (len < 0)
+		return ERR_PTR(len);
+	w = kzalloc(struct_size(w, path, len + 1), GFP_KERNEL);
 	if (!w)
 		return ERR_PTR(-ENOMEM);
-	memcpy(w->path, path, size);
+	memcpy(w->path, path, len);
 	w->sub.event = on_sub_event;
 	w->handle = h;
 	w->fn = fn;

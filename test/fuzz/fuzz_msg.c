@@ -180,8 +180,9 @@ static void payload(struct input *in)
 	}
 
 	err = xs_path_check(text);
-	CHECK(!err || err == -EINVAL || err == -ENAMETOOLONG);
-	if (!err) {
+	CHECK(err > 0 || err == -EINVAL || err == -ENAMETOOLONG);
+	if (err > 0) {
+		CHECK(err == (int)strlen(text));
 		CHECK(text[0] && strlen(text) <= (text[0] == '/' ? 3072 : 2048));
 		CHECK(!strstr(text, "//") && (!text[1] || text[strlen(text) - 1] != '/'));
 		CHECK(strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"

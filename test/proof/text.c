@@ -157,8 +157,8 @@ static bool fine(u32 i)
 }
 
 /* proof: path of=xs_path_check
- * For strings of all lengths: reads no byte behind the NUL; only what is longer than the store
- * takes is too long. */
+ * For strings of all lengths: reads no byte behind the NUL, which is where the length says; only
+ * what is longer than the store takes is too long. */
 void path(void)
 {
 	u32 len = nondet_u32();
@@ -169,7 +169,8 @@ void path(void)
 	text = some_bytes(size);
 	ASSUME(!text[len]);
 	got = xs_path_check(text);
-	MUST(got == 0 || got == -EINVAL || got == -ENAMETOOLONG, "one of three");
+	MUST(got > 0 || got == -EINVAL || got == -ENAMETOOLONG, "one of three");
+	MUST(got < 0 || ((u32)got <= len && !text[got]), "the NUL is there");
 	if (got == -ENAMETOOLONG) {
 		MUST(len > (text[0] == '/' ? 3072 : 2048), "longer than the store takes");
 		REACH("too long");
@@ -187,7 +188,7 @@ void path_short(void)
 	ASSUME(!text[7]);
 	for (len = 0; text[len]; len++)
 		good = good && fine(len);
-	MUST(xs_path_check(text) == (len && good ? 0 : -EINVAL), "just when it is a path");
+	MUST(xs_path_check(text) == (len && good ? (int)len : -EINVAL), "just when it is a path");
 	REACH("end");
 	if (len > 1 && good && text[0] == '/')
 		REACH("absolute");
