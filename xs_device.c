@@ -278,10 +278,12 @@ void xs_device_tell(struct xs_front_dev *dev, void (*fn)(struct xs_front_dev *de
  * @backend: the backend's directory
  * @id: its domain
  * @state: our state
+ * @has_state: it has one
  */
 struct identity {
 	char backend[XENSTORE_ABS_PATH_MAX + 1];
 	u32 id, state;
+	bool has_state;
 };
 
 static int read_identity(struct xs_front_dev *dev, struct identity *who)
@@ -302,6 +304,8 @@ static int read_identity(struct xs_front_dev *dev, struct identity *who)
 		err = errs[2];
 	if (!err && errs[2])
 		who->state = XenbusStateUnknown;
+	if (!err)
+		who->has_state = errs[2] != -ENOENT;
 	return err;
 }
 
@@ -371,6 +375,8 @@ static void identify(struct xs_front_dev *dev)
 	struct identity *who = kzalloc(sizeof(*who), GFP_KERNEL);
 	int err = who ? read_identity(dev, who) : -ENOMEM;
 
+	if (!err)
+		dev->has_state = who->has_state;
 	if (!err && !dev->backend)
 		err = adopt(dev, who);
 	else if (!err && other_device(dev, who))

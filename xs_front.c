@@ -28,6 +28,7 @@
 #include <linux/stringhash.h>
 #include "xs_client.h"
 #include "xs_front.h"
+#include "xs_watch.h"
 
 #define TYPE_MAX	32	/* bytes of a type's name, a limit of our own */
 #define PATH_SIZE	(TYPE_MAX + 8)	/* of device/<type> and a NUL */
@@ -95,27 +96,38 @@ static void look_by_backend(const char *path, size_t len, bool key)
 	}
 }
 
-static void look_all(const struct xs_front_group *group)
+static void look_all(const struct xs_front_group *group, void (*look)(struct xs_front_dev *dev))
 {
 	struct xs_front_dev *dev;
 	unsigned int i;
 
 	hash_for_each(by_backend, i, dev, hash)
 		if (dev->group == group)
-			xs_device_look(dev);
+			look(dev);
 }
 
-/* A backend comes, goes or changes: its directory, its state and its `online` tell. */
+/*
+ * A backend comes, goes or changes: its directory, its state and its `online` tell.
+ *
+ * The first event of all is the store's greeting. Each device reads behind the watch, so it is no
+ * news; but the store may have merged one with it that is. So it is looked at later, if nothing
+ * else leads to a look before.
+ */
 static void on_backends(void *ctx, const char *path, bool again)
 {
 	struct xs_front_group *group = ctx;
 	const char *key = strrchr(path, '/');
+	bool whole = !key || strlen(path) <= strlen(group->path);
 
 	mutex_lock(&xs_front_lock);
-	if (again || !key || strlen(path) <= strlen(group->path))
-		look_all(group);
-	else
+	if (!again && whole && !group->greeted) {
+		group->greeted = true;
+		look_all(group, xs_device_look_later);
+	} else if (again || whole) {
+		look_all(group, xs_device_look);
+	} else {
 		look_by_backend(path, key - path, strcmp(key, "/state") && strcmp(key, "/online"));
+	}
 	if (!again)
 		look_by_backend(path, strlen(path), false);
 	mutex_unlock(&xs_front_lock);
@@ -163,29 +175,59 @@ static int enter_group(struct xs_front_dev *dev)
  * xs_front_join() - have a device told when its backend changes
  * @dev: the caller's own device; one that has joined is left as it is
  *
- * What changes after this returns 0 leads to a look. Context: may sleep.
+ * From the first xs_front_read_watched() on. Context: may sleep.
  *
- * Return: 0; -ENOMEM; what xs_watch() can return, -ENOSPC or -EDQUOT among it when the guest has
- * too many watches: to be tried again later.
+ * Return: 0 or -ENOMEM.
  */
 int xs_front_join(struct xs_front_dev *dev)
 {
-	struct xs_front_group *group;
-	struct xs_watch *watch;
-	int err = dev->group ? 0 : enter_group(dev);
+	return dev->group ? 0 : enter_group(dev);
+}
 
-	if (err || dev->group->watch)
-		return err;
-	group = dev->group;
-	mutex_lock(&group->setting);
-	if (!group->watch) {
-		watch = xs_watch(xs_front_store, group->path, on_backends, group);
-		err = PTR_ERR_OR_ZERO(watch);
-		if (!err)
-			group->watch = watch;
+/* Called with group->setting held. */
+static int watch_and_read(struct xs_front_group *group, struct xs_op *ops, unsigned int n)
+{
+	struct xs_watch *watch;
+
+	lockdep_assert_held(&group->setting);
+	watch = xs_watch_and_do(xs_front_store, group->path, on_backends, group, ops, n);
+	if (!IS_ERR(watch))
+		group->watch = watch;
+	return PTR_ERR_OR_ZERO(watch);
+}
+
+/**
+ * xs_front_read_watched() - read what the watch on the backend covers
+ * @dev: the caller's own device
+ * @ops: as for xs_read_many(), zeroed but for that
+ * @n: how many
+ *
+ * The first one of a group sets the watch, and reads behind it in the same flight. What changes
+ * after this leads to a look. Without a watch, -ENOSPC or -EDQUOT when the guest has too many, the
+ * device looks again later, which tries that again. Context: may sleep.
+ *
+ * Return: as xs_read_many().
+ */
+int xs_front_read_watched(struct xs_front_dev *dev, struct xs_op *ops, unsigned int n)
+{
+	struct xs_front_group *group = dev->group;
+	bool watched = !group || READ_ONCE(group->watch);
+	int err = 0;
+
+	if (!watched) {
+		mutex_lock(&group->setting);
+		watched = group->watch;
+		if (!watched)
+			err = watch_and_read(group, ops, n);
+		mutex_unlock(&group->setting);
 	}
-	mutex_unlock(&group->setting);
-	return err;
+	if (watched)
+		return xs_read_many(xs_front_store, XS_NO_TRANSACTION, ops, n);
+	if (err) {
+		xs_device_set_error(dev, "watching the backend", err);
+		xs_device_look_later(dev);
+	}
+	return 0;
 }
 
 /* The last one out ends the watch. */

@@ -58,6 +58,7 @@ struct xs_front_type {
  * @users: how many devices are in it
  * @setting: held while the watch is being set
  * @watch: on @path; NULL when it could not be set
+ * @greeted: its first event has come
  * @path: the directory
  */
 struct xs_front_group {
@@ -65,6 +66,7 @@ struct xs_front_group {
 	unsigned int users;
 	struct mutex setting;
 	struct xs_watch *watch;
+	bool greeted;
 	char path[];
 };
 
@@ -148,6 +150,7 @@ struct xs_front_view {
  * @failures: steps in a row that have failed
  * @not_before: do not begin anew before that, in jiffies
  * @owed: our state could not be written yet
+ * @has_state: our state's node was there when it was read or written last
  * @odd: the last pair of states that made no sense
  * @back_now: the backend's state, as it was when ours was written
  * @data: the driver's
@@ -174,6 +177,7 @@ struct xs_front_dev {
 	unsigned int failures;
 	unsigned long not_before;
 	bool owed;
+	bool has_state;
 	unsigned int odd;
 	u32 back_now;
 	void *data;
@@ -191,6 +195,7 @@ extern struct xs_handle *xs_front_store;
 int xs_front_init(void);
 void xs_front_exit(void);
 int xs_front_join(struct xs_front_dev *dev);
+int xs_front_read_watched(struct xs_front_dev *dev, struct xs_op *ops, unsigned int n);
 void xs_front_forget(struct xs_front_dev *dev);
 void xs_front_moved(void);
 bool xs_front_wait_moved(unsigned int *seen, long timeout);
@@ -228,6 +233,8 @@ void xs_front_grants_exit(void);
 
 /* xs_front_keys.c */
 int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned int n, int *errs);
+int xs_front_gather_watched(struct xs_front_dev *dev, const struct xs_front_key *keys,
+			    unsigned int n, int *errs);
 int xs_front_publish(struct xs_front_dev *dev, u32 state, bool with_keys);
 void xs_front_keys_cut(struct xs_front_dev *dev, const struct list_head *last);
 void xs_front_keys_free(struct xs_front_dev *dev);

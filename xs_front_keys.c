@@ -53,18 +53,9 @@ static int take_value(const struct xs_op *op, const struct xs_front_key *key)
 	return xs_number(text, len, key->u32);
 }
 
-/**
- * xs_front_gather() - read keys of a directory in one flight
- * @dir: the directory
- * @keys: which, and where to
- * @n: how many, at least one
- * @errs: takes 0 or a negative errno for each; -ENOENT also for an optional one that is not there
- *
- * Context: may sleep.
- *
- * Return: 0 when all were tried; -ENOMEM; what xs_submit() returns.
- */
-int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned int n, int *errs)
+/* Reads keys of @dir in one flight; with @dev, whose backend's it is, behind the watch on it. */
+static int gather(struct xs_front_dev *dev, const char *dir, const struct xs_front_key *keys,
+		  unsigned int n, int *errs)
 {
 	struct xs_op *ops = kcalloc(n, sizeof(*ops), GFP_KERNEL);
 	char (*numbers)[NUMBER_SIZE] = kcalloc(n, NUMBER_SIZE, GFP_KERNEL);
@@ -84,7 +75,9 @@ int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned i
 		if (!ops[i].path)
 			err = -ENOMEM;
 	}
-	if (!err)
+	if (!err && dev)
+		err = xs_front_read_watched(dev, ops, n);
+	else if (!err)
 		err = xs_read_many(xs_front_store, XS_NO_TRANSACTION, ops, n);
 	/* Only what was refused as a whole is a failure here: each has its own else. */
 	if (ops[0].result != -EINPROGRESS) {
@@ -97,6 +90,39 @@ int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned i
 	kfree(numbers);
 	kfree(ops);
 	return err;
+}
+
+/**
+ * xs_front_gather() - read keys of a directory in one flight
+ * @dir: the directory
+ * @keys: which, and where to
+ * @n: how many, at least one
+ * @errs: takes 0 or a negative errno for each; -ENOENT also for an optional one that is not there
+ *
+ * Context: may sleep.
+ *
+ * Return: 0 when all were tried; -ENOMEM; what xs_submit() returns.
+ */
+int xs_front_gather(const char *dir, const struct xs_front_key *keys, unsigned int n, int *errs)
+{
+	return gather(NULL, dir, keys, n, errs);
+}
+
+/**
+ * xs_front_gather_watched() - read keys of the backend's, whose changes lead to a look
+ * @dev: the caller's own device, which has joined
+ * @keys: as for xs_front_gather()
+ * @n: as for xs_front_gather()
+ * @errs: as for xs_front_gather()
+ *
+ * Context: may sleep.
+ *
+ * Return: as xs_front_gather().
+ */
+int xs_front_gather_watched(struct xs_front_dev *dev, const struct xs_front_key *keys,
+			    unsigned int n, int *errs)
+{
+	return gather(dev, dev->backend, keys, n, errs);
 }
 
 static const char *what_is_wrong(int err)
@@ -234,14 +260,18 @@ void xs_front_keys_free(struct xs_front_dev *dev)
 	xs_front_keys_cut(dev, &dev->keys);
 }
 
-/* What a transaction looks at first: who the backend is, our state, the backend's state. */
-enum { LOOK_THERE, LOOK_OWN, LOOK_BACK, LOOKS };
+/*
+ * What a transaction looks at first: our state, the backend's, and where we had no state who the
+ * backend is, to see whether the device is there.
+ */
+enum { LOOK_OWN, LOOK_BACK, LOOK_THERE, LOOKS };
 
 /**
  * struct flight - the operations of a transaction
  * @dev: whose
  * @ops: first the looks, last our state
  * @n: how many
+ * @looks: how many of them are looks
  * @paths: of the looks; our state goes where it is looked at
  * @read: what is looked at
  * @next: our state to be
@@ -250,7 +280,7 @@ enum { LOOK_THERE, LOOK_OWN, LOOK_BACK, LOOKS };
 struct flight {
 	struct xs_front_dev *dev;
 	struct xs_op *ops;
-	unsigned int n;
+	unsigned int n, looks;
 	char *paths[LOOKS];
 	char read[LOOKS][4];
 	u32 next;
@@ -277,14 +307,15 @@ static int flight_init(struct flight *f, struct xs_front_dev *dev, u32 state, bo
 			n++;
 	f->dev = dev;
 	f->next = state;
+	f->looks = dev->has_state ? LOOK_THERE : LOOKS;
 	f->ops = kcalloc(n, sizeof(*f->ops), GFP_KERNEL);
-	f->paths[LOOK_THERE] = kasprintf(GFP_KERNEL, "%s/backend", dev->node);
 	f->paths[LOOK_OWN] = kasprintf(GFP_KERNEL, "%s/state", dev->node);
 	f->paths[LOOK_BACK] = kasprintf(GFP_KERNEL, "%s/state", dev->backend);
-	if (!f->ops || !f->paths[LOOK_THERE] || !f->paths[LOOK_OWN] || !f->paths[LOOK_BACK])
+	f->paths[LOOK_THERE] = kasprintf(GFP_KERNEL, "%s/backend", dev->node);
+	if (!f->ops || !f->paths[LOOK_OWN] || !f->paths[LOOK_BACK] || !f->paths[LOOK_THERE])
 		return -ENOMEM;
 	snprintf(f->state, sizeof(f->state), "%u", state);
-	for (i = 0; i < LOOKS; i++)
+	for (i = 0; i < f->looks; i++)
 		add_op(f, XS_OP_READ, f->paths[i], f->read[i], sizeof(f->read[i]));
 	if (with_keys)
 		list_for_each_entry(key, &dev->keys, link)
@@ -312,16 +343,25 @@ static int look_failed(const struct flight *f, unsigned int which)
 	return err < 0 && err != -ENOENT && err != -EACCES && err != -ENOBUFS ? err : 0;
 }
 
+/* Is the device still in the store? Returns 0, -ESTALE, or a negative errno. */
+static int check_there(const struct flight *f)
+{
+	int which = f->looks > LOOK_THERE ? LOOK_THERE : LOOK_OWN;
+	int err = f->ops[which].result;
+
+	if (err == -ENOENT)
+		return -ESTALE;
+	return err < 0 && which == LOOK_THERE && err != -ENOBUFS ? err : 0;
+}
+
 /* May our state be written? */
 static int check_looks(const struct flight *f)
 {
 	struct xs_front_dev *dev = f->dev;
 	u32 front = dev->view.front;
-	int err = f->ops[LOOK_THERE].result;
+	int err = check_there(f);
 
-	if (err == -ENOENT)
-		return -ESTALE;
-	if (err < 0 && err != -ENOBUFS)
+	if (err)
 		return err;
 	err = look_failed(f, LOOK_OWN) ? : look_failed(f, LOOK_BACK);
 	if (err)
@@ -352,7 +392,7 @@ static int fly(struct xs_handle *h, u32 tx, void *ctx)
 	if (f->ops[0].result == -EINPROGRESS)
 		return err;
 	err = check_looks(f);
-	for (i = LOOKS; !err && i < f->n; i++)
+	for (i = f->looks; !err && i < f->n; i++)
 		if (f->ops[i].result < 0)
 			err = f->ops[i].result;
 	return err;
@@ -377,6 +417,8 @@ int xs_front_publish(struct xs_front_dev *dev, u32 state, bool with_keys)
 
 	if (!err)
 		err = xs_transaction(xs_front_store, fly, &f);
+	if (!err)
+		dev->has_state = true;
 	for (i = 0; i < LOOKS; i++)
 		kfree(f.paths[i]);
 	kfree(f.ops);

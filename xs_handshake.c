@@ -134,7 +134,7 @@ static int act(struct xs_front_dev *dev, struct xenbus_step step)
 static int read_back(struct xs_front_dev *dev, u32 *state)
 {
 	const struct xs_front_key key = XS_KEY_U32("state", state);
-	int one = 0, err = xs_front_gather(dev->backend, &key, 1, &one);
+	int one = 0, err = xs_front_gather_watched(dev, &key, 1, &one);
 
 	if (err)
 		return err;

@@ -3,13 +3,13 @@
  * xs_many.c - the calls of include/xsfront.h that are more than one request: bursts of operations,
  * and directories that are longer than a message.
  */
-#include <linux/completion.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include "xs_client.h"
+#include "xs_many.h"
 
 /* ---- bursts ----------------------------------------------------------------------------- */
 
@@ -109,17 +109,47 @@ int xs_submit(struct xs_handle *h, struct xs_op *ops, unsigned int n)
 }
 EXPORT_SYMBOL_GPL(xs_submit);
 
-struct burst {
-	atomic_t left;
-	struct completion done;
-};
-
 static void burst_done(struct xs_op *op)
 {
-	struct burst *burst = op->ctx;
+	struct xs_burst *burst = op->ctx;
 
 	if (atomic_dec_and_test(&burst->left))
 		complete(&burst->done);
+}
+
+/**
+ * xs_burst_begin() - begin operations that are waited for later
+ * @h: a handle
+ * @burst: filled in
+ * @ops: as for xs_do_many()
+ * @n: how many, at least one
+ *
+ * Context: may sleep.
+ *
+ * Return: 0, and xs_burst_wait() has to follow; else what xs_submit() returns.
+ */
+int xs_burst_begin(struct xs_handle *h, struct xs_burst *burst, struct xs_op *ops, unsigned int n)
+{
+	unsigned int i;
+
+	atomic_set(&burst->left, n);
+	init_completion(&burst->done);
+	for (i = 0; i < n; i++) {
+		ops[i].done = burst_done;
+		ops[i].ctx = burst;
+	}
+	return xs_submit(h, ops, n);
+}
+
+/**
+ * xs_burst_wait() - wait until all operations have ended
+ * @burst: from xs_burst_begin()
+ *
+ * Context: may sleep.
+ */
+void xs_burst_wait(struct xs_burst *burst)
+{
+	wait_for_completion(&burst->done);
 }
 
 /**
@@ -136,21 +166,16 @@ static void burst_done(struct xs_op *op)
  */
 int xs_do_many(struct xs_handle *h, struct xs_op *ops, unsigned int n)
 {
-	struct burst burst = { .left = ATOMIC_INIT(n) };
+	struct xs_burst burst;
 	unsigned int i;
 	int err;
 
 	if (!n)
 		return 0;
-	init_completion(&burst.done);
-	for (i = 0; i < n; i++) {
-		ops[i].done = burst_done;
-		ops[i].ctx = &burst;
-	}
-	err = xs_submit(h, ops, n);
+	err = xs_burst_begin(h, &burst, ops, n);
 	if (err)
 		return err;
-	wait_for_completion(&burst.done);
+	xs_burst_wait(&burst);
 	for (i = 0; i < n; i++)
 		if (ops[i].result < 0)
 			return ops[i].result;

@@ -352,8 +352,11 @@ int xs_subscribe(struct xs_sub *sub, const char *path, const char *depth)
 		if (state == SOURCE_SETTING)
 			err = wait_set(sub->source, deadline);
 	} while (state == SOURCE_SETTING && !err);
-	if (state == SOURCE_IDLE) {
+	if (state == SOURCE_IDLE)
 		err = setting_begin(&setting, sub->source, sub->who);
+	if (sub->behind)
+		sub->behind(sub);
+	if (state == SOURCE_IDLE) {
 		xs_client_kick();
 		err = setting_end(&setting, sub, err);
 	}

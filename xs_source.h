@@ -16,6 +16,8 @@ struct xs_source;
  * @link: in its source's list
  * @source: the watch at the server that it shares with all others of the same path and depth
  * @who: for those who look on, see struct xs_req
+ * @behind: NULL; or called once by xs_subscribe(), may sleep: what it submits goes out with the
+ *	    WATCH, behind it. Where none has to be sent it is called all the same
  * @event: called under xs_watch_lock, in any context, with the path of what changed; with NULL when
  *	   the connection was renewed, so that changes may have been missed
  */
@@ -23,6 +25,7 @@ struct xs_sub {
 	struct list_head link;
 	struct xs_source *source;
 	u32 who;
+	void (*behind)(struct xs_sub *sub);
 	void (*event)(struct xs_sub *sub, const char *path);
 };
 

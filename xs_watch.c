@@ -24,12 +24,21 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include "xs_client.h"
+#include "xs_many.h"
 #include "xs_source.h"
 #include "xs_watch.h"
 
 #define QUEUE_MAX	64	/* events that may wait for one callback */
 
 static struct workqueue_struct *queue;
+
+/* Operations that go out with a WATCH, behind it. */
+struct behind {
+	struct xs_burst burst;
+	struct xs_op *ops;
+	unsigned int n;
+	int err;
+};
 
 struct queued {
 	struct list_head link;
@@ -49,6 +58,7 @@ struct queued {
  * @nevents: how many
  * @again: events were lost; guarded by xs_watch_lock
  * @ended: @fn must not be called any more; guarded by xs_watch_lock
+ * @behind: what is to be done behind it; NULL when that has begun
  * @orphan: the callback has ended its own watch: who calls it frees it
  * @path: what is watched; outlives the source when the callback ends its own watch
  */
@@ -61,6 +71,7 @@ struct xs_watch {
 	struct work_struct work;
 	struct task_struct *runner;
 	struct list_head events;
+	struct behind *behind;
 	unsigned int nevents;
 	bool again;
 	bool ended;
@@ -296,6 +307,53 @@ struct xs_watch *xs_watch_depth(struct xs_handle *h, const char *path, unsigned 
 	return ERR_PTR(err);
 }
 EXPORT_SYMBOL_GPL(xs_watch_depth);
+
+static void begin_behind(struct xs_sub *sub)
+{
+	struct xs_watch *w = container_of(sub, struct xs_watch, sub);
+	struct behind *b = w->behind;
+
+	w->behind = NULL;
+	b->err = xs_burst_begin(w->handle, &b->burst, b->ops, b->n);
+}
+
+/**
+ * xs_watch_and_do() - set a watch, and carry out operations behind it in the same flight
+ * @h: a handle
+ * @path: as for xs_watch()
+ * @fn: as for xs_watch()
+ * @ctx: handed to @fn
+ * @ops: as for xs_do_many(), which are begun also when the watch cannot be set. What changes after
+ *	 they have read it is told to @fn
+ * @n: how many, at least one
+ *
+ * Context: may sleep.
+ *
+ * Return: as xs_watch(). Where the store could not be asked no @result was touched.
+ */
+struct xs_watch *xs_watch_and_do(struct xs_handle *h, const char *path, xs_watch_fn fn, void *ctx,
+				 struct xs_op *ops, unsigned int n)
+{
+	struct behind behind = { .ops = ops, .n = n };
+	struct xs_watch *w = watch_new(h, path, fn, ctx);
+	int err;
+
+	if (IS_ERR(w)) {
+		xs_do_many(h, ops, n);
+		return w;
+	}
+	w->behind = &behind;
+	w->sub.behind = begin_behind;
+	err = xs_subscribe(&w->sub, path, "");
+	if (w->behind)		/* it did not come to that */
+		begin_behind(&w->sub);
+	if (!behind.err)
+		xs_burst_wait(&behind.burst);
+	if (!err)
+		return w;
+	watch_undo(w);
+	return ERR_PTR(err);
+}
 
 /**
  * xs_watch_many() - set many watches, with one signal for all

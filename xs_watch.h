@@ -3,8 +3,10 @@
 #ifndef XS_WATCH_H
 #define XS_WATCH_H
 
-struct xs_handle;
+#include "include/xsfront.h"
 
+struct xs_watch *xs_watch_and_do(struct xs_handle *h, const char *path, xs_watch_fn fn, void *ctx,
+				 struct xs_op *ops, unsigned int n);
 int xs_watch_init(void);
 void xs_watch_exit(void);
 void xs_unwatch_all(struct xs_handle *h);
