@@ -50,12 +50,27 @@ fi
 if wanted test-xenstore; then
 	./bench_run test-xenstore "$side" 1 'test-xenstore -i 200 >/dev/null 2>&1' || failed=1
 fi
-if wanted setup || wanted setup-50; then
+if wanted setup || wanted setup-50 || wanted setup-100; then
 	[ "$side" != kernel ] || insmod ./bench_front.ko || fail "bench_front.ko"
 	xenstore-write data/bench/ready 1	# now it is dom0's turn
 	xenstore-watch -n 2 data/bench/over >/dev/null 2>&1
 	[ "$side" != kernel ] || rmmod bench_front
 fi
+if wanted setup && [ "$side" != kernel ]; then
+	mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
+	awk -v side="$side" -f trips.awk /sys/kernel/debug/xsfront/frames
+fi
+# NAME LENGTH WINDOW: so many messages of that length on their way
+echo_row() {
+	wanted "$1" && [ "$side" != kernel ] || return 0
+	[ -c /dev/xsecho0 ] || xenstore-write data/bench/echo 1
+	until [ -c /dev/xsecho0 ]; do sleep 0.1; done
+	./bench_echo "$1" "$side" "$count" "$2" "$3" || failed=1
+}
+echo_row echo-64 64 1
+echo_row echo-64-32 64 32
+echo_row echo-4k 4096 1
+echo_row echo-4k-32 4096 32
 if [ "$side" = xs ]; then
 	rmmod xsfront
 	if wanted insmod; then

@@ -59,7 +59,7 @@ def ratios(table: Table) -> list[tuple[Bound, float]]:
     """For every bound whose two figures are there: what is."""
     found = []
     for bound in BOUNDS:
-        of, by = _figure(table, bound.of), _figure(table, bound.by)
+        of, by = _figure(table, bound.of), _figure(table, bound.by) if bound.by else 1.0
         if of is not None and by:
             found.append((bound, of / by))
     return found
@@ -90,7 +90,7 @@ def bounds_text(table: Table) -> tuple[str, int]:
     for bound, ratio in ratios(table):
         met = ratio <= bound.most
         over += not met
-        out.append(f"{'met ' if met else 'OVER'}  {str(bound.of):28} / {str(bound.by):28} "
+        out.append(f"{'met ' if met else 'OVER'}  {str(bound.of):28} / {str(bound.by or '1'):28} "
                    f"{ratio:6.3f}  at most {bound.most:.2f}")
     return "\n".join(out), over
 
@@ -101,7 +101,7 @@ def write_json(path: Path, table: Table, facts: dict) -> None:
         rows.setdefault(row, {})[side] = {
             "ops": cell.ops, "total": round(cell.value(), 2), "spread": round(cell.spread(), 5),
             "guest": round(cell.value("guest"), 2), "rounds": [round(v, 2) for v in cell.total]}
-    bounds = [{"of": str(b.of), "by": str(b.by), "ratio": round(r, 4), "at_most": b.most, "met": r <= b.most}
+    bounds = [{"of": str(b.of), "by": str(b.by or 1), "ratio": round(r, 4), "at_most": b.most, "met": r <= b.most}
               for b, r in ratios(table)]
     path.write_text(json.dumps({**facts, "rows": rows, "bounds": bounds}, indent=1) + "\n")
 

@@ -28,9 +28,9 @@ class Figure:
 
 @dataclass(frozen=True)
 class Bound:
-    """`of` may be at most `most` times `by`."""
+    """`of` may be at most `most` times `by`; without `by`, at most `most`."""
     of: Figure
-    by: Figure
+    by: Figure | None
     most: float
 
 
@@ -59,7 +59,13 @@ ROWS = [Row(*words) for words in (
     ("node-read", "read by libxenstore, device node"),
     ("test-xenstore", "test-xenstore -i 200, all of it"),
     ("setup", "device, until both ends are Connected"),
+    ("setup-trips", "device, sequential round trips in it"),
     ("setup-50", "50 devices at once, each"),
+    ("setup-100", "100 devices at once, each"),
+    ("echo-64", "echo of 64 bytes"),
+    ("echo-64-32", "echo of 64 bytes, 32 on their way"),
+    ("echo-4k", "echo of 4 KiB"),
+    ("echo-4k-32", "echo of 4 KiB, 32 on their way"),
     ("insmod", "insmod xsfront.ko to its first reply"),
 )]
 
@@ -79,5 +85,6 @@ BOUNDS = [
     _against("node-read", 0.88),
     _against("setup", 0.60),
     _against("setup", 0.60, clock="guest"),
+    Bound(Figure("setup-trips", "xs"), None, 10),
     _against("read", 1.10, side="kernel-share"),
 ]
