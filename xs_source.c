@@ -26,10 +26,12 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/completion.h>
+#include <linux/hashtable.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/stringhash.h>
 #include <linux/wait.h>
 #include <linux/xarray.h>
 #include "xs_client.h"
@@ -47,6 +49,7 @@ enum source_state {
 /**
  * struct xs_source - one watch at the server
  * @link: in sources
+ * @hash: in by_path
  * @users: subscribers, and those who are about to become one
  * @state: where it stands
  * @greeted: the server's first event has come
@@ -57,6 +60,7 @@ enum source_state {
  */
 struct xs_source {
 	struct list_head link;
+	struct hlist_node hash;
 	unsigned int users;
 	enum source_state state;
 	bool greeted;
@@ -86,6 +90,7 @@ struct setting {
 
 DEFINE_SPINLOCK(xs_watch_lock);
 static LIST_HEAD(sources);
+static DEFINE_HASHTABLE(by_path, 7);
 static DEFINE_XARRAY_ALLOC1(by_id);
 static u32 next_id;
 static DECLARE_WAIT_QUEUE_HEAD(changed);	/* a source has left SETTING */
@@ -140,12 +145,13 @@ void xs_source_begin(u32 first)
 	next_id = first;
 }
 
-static struct xs_source *source_find(const char *path, const char *depth)
+static struct xs_source *source_find(const char *path, const char *depth, u32 hash)
 {
 	struct xs_source *source;
 
 	lockdep_assert_held(&xs_watch_lock);
-	list_for_each_entry(source, &sources, link)
+	hash_for_each_possible(by_path, source, hash, hash)
+		/* cppcheck-suppress uninitvar ; what the loop sets is beyond it */
 		if (!strcmp(source->path, path) && !strcmp(source->depth, depth))
 			return source;
 	return NULL;
@@ -155,6 +161,7 @@ static struct xs_source *source_find(const char *path, const char *depth)
 static struct xs_source *source_get(const char *path, const char *depth)
 {
 	size_t size = strlen(path) + 1;
+	u32 hash = full_name_hash(NULL, path, size - 1);
 	struct xs_source *fresh = kzalloc(struct_size(fresh, path, size), GFP_KERNEL);
 	struct xs_source *source;
 
@@ -164,11 +171,12 @@ static struct xs_source *source_get(const char *path, const char *depth)
 	strscpy(fresh->depth, depth, sizeof(fresh->depth));
 	INIT_LIST_HEAD(&fresh->subs);
 	spin_lock_irq(&xs_watch_lock);
-	source = source_find(path, depth);
+	source = source_find(path, depth, hash);
 	if (!source) {
 		source = fresh;
 		fresh = NULL;
 		list_add(&source->link, &sources);
+		hash_add(by_path, &source->hash, hash);
 	}
 	source->users++;
 	spin_unlock_irq(&xs_watch_lock);
@@ -184,8 +192,10 @@ static void source_put(struct xs_source *source)
 
 	spin_lock_irqsave(&xs_watch_lock, irq);
 	last = --source->users == 0;
-	if (last)
+	if (last) {
 		list_del(&source->link);
+		hash_del(&source->hash);
+	}
 	spin_unlock_irqrestore(&xs_watch_lock, irq);
 	if (last)
 		kfree(source);
