@@ -33,8 +33,11 @@ echo_device() {
 	[ "$2" != kernel ] || return 0
 	wanted "$3" echo-64 || wanted "$3" echo-64-32 || wanted "$3" echo-4k ||
 		wanted "$3" echo-4k-32 || return 0
-	timeout 300 xenstore-watch -n 2 "/local/domain/$1/data/bench/echo" >/dev/null 2>&1
+	home=/local/domain/$1
+	timeout 300 xenstore-watch -n 2 "$home/data/bench/echo" >/dev/null 2>&1
 	activate.sh "$1" echo 0 || failed=1
+	timeout 300 xenstore-watch -n 2 "$home/data/bench/echoed" >/dev/null 2>&1
+	activate.sh --remove "$1" echo 0 || failed=1
 }
 
 # bench_guest TYPE SIDE COUNT ROWS
