@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Every module says what it is, whose, under which license; every parameter has a description.
+# Every module says what it is, whose, under which license; every parameter has a description; and
+# dkms.conf has the module's version.
 cd "$(dirname "$0")/../.." || exit 1
 . test/static/lib.sh
 
@@ -32,6 +33,10 @@ for ko in build/test/strict/*.ko build/test/strict/test/*/*.ko; do
 done
 if ! [ -e build/test/strict/xsfront.ko ]; then
 	echo "xsfront.ko was not built"
+	bad=1
+elif ! objcopy -O binary -j .modinfo build/test/strict/xsfront.ko /dev/stdout | tr '\0' '\n' |
+		grep -qx "version=$(sed -n 's/^PACKAGE_VERSION="\(.*\)"/\1/p' dkms.conf)"; then
+	echo "dkms.conf has another version than xsfront.ko"
 	bad=1
 fi
 echo "$found modules looked at"
