@@ -4,7 +4,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 T ?=
 
-.PHONY: modules demo test check lab bench install clean help
+.PHONY: modules demo test check lab matrix bench install clean help
 
 modules:
 	@test -e $(KDIR)/Makefile || { echo "no kernel headers at $(KDIR):" \
@@ -28,6 +28,10 @@ lab:
 		echo "usage: make lab T=name; names:" >&2; test/run --list >&2; exit 2; }
 	@test/run lab $(T)
 
+matrix:
+	@scripts/host-deps lab test
+	@test/matrix $(T)
+
 bench:
 	@scripts/host-deps lab bench
 	@test/bench/run $(T)
@@ -45,6 +49,7 @@ help:
 	@echo 'make test       all tests; needs about 20 minutes'
 	@echo 'make check      the tests that need no guest; under 2 minutes'
 	@echo 'make lab T=name one test in the lab'
+	@echo 'make matrix     the tests in guests with other versions of Linux (T=version)'
 	@echo 'make bench      speed beside the kernel: table, build/bench.json, .svg (T=row)'
 	@echo 'make install    xsfront.ko into /lib/modules, for modprobe'
 	@echo 'make clean      remove what was built (the lab keeps its cache in .cache/)'
