@@ -86,6 +86,18 @@ class Reports(unittest.TestCase):
         self.assertEqual(found(f"{RULE}\n{race}\n a+0x1/0x2 [xenfs]\n{RULE}\n"), [])
         self.assertEqual(found(f"{RULE}\n{race}\n a+0x1/0x2 [xsfront]\n{RULE}\n"), [race])
 
+    def test_a_race_is_ours_by_who_has_made_the_access(self):
+        race = "BUG: KCSAN: data-race in f / g"
+        ours = ["__list_add+0x1/0x2", "list_add_tail+0x1/0x2", "put+0x1/0x2 [xsfront]"]
+        theirs = ["pollwake+0x1/0x2", "__wake_up_common+0x1/0x2", "__wake_up+0x1/0x2", "put+0x1/0x2 [xsfront]"]
+        for frames, wanted in ((ours, [race]), (theirs, [])):
+            text = "\n".join([RULE, race, "", "write to 0xffffc9000045fc50 of 4 bytes by interrupt on cpu 0:",
+                              *(f" {frame}" for frame in frames), "",
+                              "read to 0xffffc9000045fc50 of 4 bytes by task 104 on cpu 0:",
+                              " poll_schedule_timeout+0x1/0x2", " vfs_write+0x1/0x2",
+                              " ksys_write+0x1/0x2", " start+0x1/0x2 [xsfront]", RULE])
+            self.assertEqual(found(text), wanted)
+
     def test_a_race_of_ours_behind_another(self):
         race = "BUG: KCSAN: data-race in a / b"
         text = f"{RULE}\n{race}\n a+0x1/0x2\n{RULE}\n{RULE}\n{race}\n a+0x1/0x2 [xsfront]\n{RULE}\n"
