@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Copies of the sources, for tests that build them in another way: with a bug seeded, with gcov.
+
+Such a copy stays under build/ from one run to the next, so that only what differs is compiled
+anew. make goes by times: a file is written when its bytes are others, and has the time of that.
+"""
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+from typing import Iterable
+
+
+def sources(top: Path, patterns: Iterable[str]) -> dict[str, bytes]:
+    """The files under top that match, by their names, without what builds have left."""
+    found = {}
+    for pattern in patterns:
+        for path in sorted(top.glob(pattern)):
+            if path.is_file() and not path.name.endswith(".mod.c"):
+                found[str(path.relative_to(top))] = path.read_bytes()
+    return found
+
+
+def write_copy(files: dict[str, bytes], target: Path) -> None:
+    """Makes target hold these files and no others."""
+    target.mkdir(parents=True, exist_ok=True)
+    for old in sorted(target.rglob("*")):
+        if old.is_file() and str(old.relative_to(target)) not in files:
+            old.unlink()
+    for name, data in files.items():
+        path = target / name
+        if not path.exists() or path.read_bytes() != data:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+
+
+def patched(files: dict[str, bytes], patch: Path, scratch: Path) -> tuple[dict[str, bytes], str]:
+    """The files with a patch applied, and what patch(1) complains of; scratch is written over."""
+    write_copy(files, scratch)
+    done = subprocess.run(["patch", "-s", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-i",
+                           str(patch)], cwd=scratch, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return files, done.stdout.strip() or done.stderr.strip()
+    return {name: (scratch / name).read_bytes() for name in files}, ""
