@@ -78,7 +78,7 @@ logs:
   control.log (what happened when), qemu.log. The last 20 runs are kept.
 
 environment: XSFRONT_CACHE, XSFRONT_BUILD, XSFRONT_SRC (other places), XSFRONT_SNAPSHOT_MB (how much snapshots may take,
-  3000), XSFRONT_MIRROR and XSFRONT_MIRROR_SECURITY (Debian archives, if apt's own sources name none).
+  4500), XSFRONT_MIRROR and XSFRONT_MIRROR_SECURITY (Debian archives, if apt's own sources name none).
 """
 
 

@@ -21,7 +21,7 @@ from typing import Iterator
 from .machine import Machine, Monitor, Shape
 from .paths import SnapshotError, digest, fresh_dir, locked, own_digest
 
-LIMIT_MB = 3000
+LIMIT_MB = 4500
 CHUNK = 1 << 22
 
 

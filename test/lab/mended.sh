@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# lab: --type pv --store oxenstored
+# lab: --type pv --store oxenstored --vcpus 2
 # lab: --type pvh --store oxenstored --attach share
 # timeout: 150
 #
