@@ -16,6 +16,11 @@ fail() {
 	failed=1
 }
 
+# What bench.ko has logged since the last time; later the log may hold no more of it.
+logged() {
+	dmesg -c | sed -n 's/.*bench: \(row\|failed\)/\1/p'
+}
+
 # Rows of a module: ECANCELED is how they end well.
 measure() {
 	./load "$@" 2>/tmp/load.err
@@ -42,6 +47,7 @@ share)
 	measure bench_kernel.ko side=kernel-share rows="$names"
 	;;
 esac
+logged
 # the sides of programs are called like those of modules
 [ "$side" != own ] || side=xs
 if wanted node-read; then
@@ -81,5 +87,5 @@ if [ "$side" = xs ]; then
 		./bench_run insmod xs 3 'insmod ./xsfront.ko' 'rmmod xsfront' || failed=1
 	fi
 fi
-dmesg | sed -n 's/.*bench: \(row\|failed\)/\1/p'
+logged
 exit $failed
