@@ -206,7 +206,7 @@ static int watch_and_read(struct xs_front_group *group, struct xs_op *ops, unsig
  * after this leads to a look. Without a watch, -ENOSPC or -EDQUOT when the guest has too many, the
  * device looks again later, which tries that again. Context: may sleep.
  *
- * Return: as xs_read_many().
+ * Return: as xs_read_many(); 0 where it has set the watch, or tried to, whatever came of the reads.
  */
 int xs_front_read_watched(struct xs_front_dev *dev, struct xs_op *ops, unsigned int n)
 {

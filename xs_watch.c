@@ -37,6 +37,7 @@ struct behind {
 	struct xs_burst burst;
 	struct xs_op *ops;
 	unsigned int n;
+	bool begun;
 	int err;
 };
 
@@ -58,7 +59,7 @@ struct queued {
  * @nevents: how many
  * @again: events were lost; guarded by xs_watch_lock
  * @ended: @fn must not be called any more; guarded by xs_watch_lock
- * @behind: what is to be done behind it; NULL when that has begun
+ * @behind: what is done behind it, while xs_watch_and_do() sets it
  * @orphan: the callback has ended its own watch: who calls it frees it
  * @path: what is watched; outlives the source when the callback ends its own watch
  */
@@ -308,13 +309,22 @@ struct xs_watch *xs_watch_depth(struct xs_handle *h, const char *path, unsigned 
 }
 EXPORT_SYMBOL_GPL(xs_watch_depth);
 
-static void begin_behind(struct xs_sub *sub)
+/* Those that cannot be begun have ended with that. */
+static void begin_behind(struct xs_handle *h, struct behind *b)
+{
+	unsigned int i;
+
+	b->begun = true;
+	b->err = xs_burst_begin(h, &b->burst, b->ops, b->n);
+	for (i = 0; b->err && i < b->n; i++)
+		b->ops[i].result = b->err;
+}
+
+static void on_behind(struct xs_sub *sub)
 {
 	struct xs_watch *w = container_of(sub, struct xs_watch, sub);
-	struct behind *b = w->behind;
 
-	w->behind = NULL;
-	b->err = xs_burst_begin(w->handle, &b->burst, b->ops, b->n);
+	begin_behind(w->handle, w->behind);
 }
 
 /**
@@ -323,36 +333,33 @@ static void begin_behind(struct xs_sub *sub)
  * @path: as for xs_watch()
  * @fn: as for xs_watch()
  * @ctx: handed to @fn
- * @ops: as for xs_do_many(), which are begun also when the watch cannot be set. What changes after
- *	 they have read it is told to @fn
+ * @ops: as for xs_do_many(); @result of each says how it went. Also when the watch cannot be set.
+ *	 What changes after they have read it is told to @fn
  * @n: how many, at least one
  *
  * Context: may sleep.
  *
- * Return: as xs_watch(). Where the store could not be asked no @result was touched.
+ * Return: as xs_watch().
  */
 struct xs_watch *xs_watch_and_do(struct xs_handle *h, const char *path, xs_watch_fn fn, void *ctx,
 				 struct xs_op *ops, unsigned int n)
 {
 	struct behind behind = { .ops = ops, .n = n };
 	struct xs_watch *w = watch_new(h, path, fn, ctx);
-	int err;
+	int err = PTR_ERR_OR_ZERO(w);
 
-	if (IS_ERR(w)) {
-		xs_do_many(h, ops, n);
-		return w;
+	if (!err) {
+		w->behind = &behind;
+		w->sub.behind = on_behind;
+		err = xs_subscribe(&w->sub, path, "");
+		if (err)
+			watch_undo(w);
 	}
-	w->behind = &behind;
-	w->sub.behind = begin_behind;
-	err = xs_subscribe(&w->sub, path, "");
-	if (w->behind)		/* it did not come to that */
-		begin_behind(&w->sub);
+	if (!behind.begun)
+		begin_behind(h, &behind);
 	if (!behind.err)
 		xs_burst_wait(&behind.burst);
-	if (!err)
-		return w;
-	watch_undo(w);
-	return ERR_PTR(err);
+	return err ? ERR_PTR(err) : w;
 }
 
 /**
