@@ -10,7 +10,7 @@
  * guest's, changes nothing behind who has read it, and may keep the pages mapped.
  *
  * The disk outlives a connection. While the backend is away requests wait, and those that it has
- * not answered are sent anew when it is back. When the device goes they end with errors.
+ * not answered are sent anew when it is back. Where it will not be, they end with errors.
  *
  * Trust: the backend's index must not pass our requests; a response is copied out before it is
  * looked at, and must have the id and the operation of a request that is under way. Else all ends
@@ -49,7 +49,6 @@ static unsigned int blk[16];
 static unsigned int blk_count;
 module_param_array(blk, uint, &blk_count, 0444);
 MODULE_PARM_DESC(blk, "numbers of disks to drive beside the kernel's own xenbus (blk=51712,…)");
-
 static unsigned long letters;		/* those that are taken */
 
 struct xs_blk {
@@ -284,11 +283,9 @@ static int make_disk(struct xs_blk *b, const struct xs_disk_limits *limits)
 	struct gendisk *disk;
 	int err;
 
-	b->tags.ops = &blk_ops;
-	b->tags.nr_hw_queues = 1;
-	b->tags.queue_depth = SLOTS;
-	b->tags.numa_node = NUMA_NO_NODE;
-	b->tags.flags = XS_BLK_MQ_FLAGS;
+	b->tags = (struct blk_mq_tag_set){
+		.ops = &blk_ops, .nr_hw_queues = 1, .queue_depth = SLOTS,
+		.numa_node = NUMA_NO_NODE, .flags = XS_BLK_MQ_FLAGS };
 	err = blk_mq_alloc_tag_set(&b->tags);
 	if (err)
 		return err;
@@ -341,9 +338,11 @@ static void show_disk(struct xs_blk *b, const struct xs_disk_limits *limits)
 			b->disk->disk_name, limits->sectors, b->read_only ? ", read only" : "");
 }
 
-/* What has waited goes on: into the ring, or to its end. */
-static void go_on(struct xs_blk *b)
+/* What has waited goes on: into the ring, or, where no backend is to come, to its end. */
+static void go_on(struct xs_front_dev *dev)
 {
+	struct xs_blk *b = xs_front_data(dev);
+
 	if (!b->quiet)
 		return;
 	b->quiet = false;
@@ -366,7 +365,7 @@ static int blk_connect(struct xs_front_dev *dev)
 	WRITE_ONCE(b->open, true);	/* nothing is under way that would mind */
 	if (first)
 		schedule_work(&b->add);
-	go_on(b);
+	go_on(dev);
 	return 0;
 }
 
@@ -399,7 +398,7 @@ static void blk_release(struct xs_front_dev *dev)
 	for (i = 0; i < SLOTS; i++) {
 		rq = take_rq(b, i, -1);
 		if (rq)
-			blk_mq_requeue_request(rq, false);
+			blk_mq_requeue_request(rq, !b->quiet);
 	}
 	free_data(b);
 }
@@ -456,7 +455,7 @@ static void blk_remove(struct xs_front_dev *dev)
 	struct xs_blk *b = xs_front_data(dev);
 
 	if (b->disk) {
-		go_on(b);
+		go_on(dev);
 		cancel_work_sync(&b->add);
 		if (b->added)
 			del_gendisk(b->disk);
@@ -477,6 +476,7 @@ static struct xs_front_driver blk_driver = {
 	.reconfigure = blk_changed,
 	.disconnect = blk_disconnect,
 	.release = blk_release,
+	.given_up = go_on,
 	.remove = blk_remove,
 };
 

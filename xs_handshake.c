@@ -183,6 +183,8 @@ static bool may_restart(struct xs_front_dev *dev)
 	if (xs_device_asked(dev, XS_ASK_LEAVE) || held_back(dev))
 		return false;
 	on = online(dev);
+	if (!on && !dev->view.offline)
+		xs_device_tell(dev, dev->type->drv->given_up, "given_up");
 	xs_device_set_flag(dev, &dev->view.offline, !on);
 	return on;
 }
@@ -221,6 +223,17 @@ static int write_state(struct xs_front_dev *dev, u32 next)
 	return xs_front_publish(dev, next, false);
 }
 
+static void close_ours(struct xs_front_dev *dev)
+{
+	struct xenbus_step step = xenbus_front_close(dev->view.front);
+
+	act(dev, step);
+	if (step.next != dev->view.front) {
+		dev->owed = write_state(dev, step.next) != 0;
+		xs_device_set_states(dev, step.next, dev->back_now);
+	}
+}
+
 /*
  * A step has failed. Of a set-up that has the backend has seen nothing: it is tried again after a
  * while. Else we close from our side; what the backend may have mapped is kept until it has let go,
@@ -228,21 +241,18 @@ static int write_state(struct xs_front_dev *dev, u32 next)
  */
 static void give_up(struct xs_front_dev *dev, u8 failed)
 {
-	struct xenbus_step step = xenbus_front_close(dev->view.front);
+	bool last = ++dev->failures == FAILURES_MAX;
 
 	dev->not_before = jiffies + XS_RETRY_SECONDS * HZ;
-	if (++dev->failures == FAILURES_MAX) {
+	if (last) {
 		pr_err("%s: failed %d times in a row; left alone\n", dev->node, FAILURES_MAX);
 		xs_device_set_flag(dev, &dev->view.left_alone, true);
 	}
 	xs_device_look_later(dev);
-	if (failed == XENBUS_SETUP)
-		return;
-	act(dev, step);
-	if (step.next != dev->view.front) {
-		dev->owed = write_state(dev, step.next) != 0;
-		xs_device_set_states(dev, step.next, dev->back_now);
-	}
+	if (failed != XENBUS_SETUP)
+		close_ours(dev);
+	if (last)
+		xs_device_tell(dev, dev->type->drv->given_up, "given_up");
 }
 
 /* What give_up() could not write. Returns whether the store has our state now. */

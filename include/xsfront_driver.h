@@ -57,6 +57,10 @@ struct xs_front_type;
  *	   be given back or sent anew. Rings go after this. Also called for a device that has been
  *	   taken away, or when a driver leaves and the backend does not let go in time: then grants
  *	   may still be in use, see xs_front_end_grant(). Optional
+ * @given_up: no connection is tried any more: set-up has failed three times in a row, or both ends
+ *	      are closed and the toolstack has said that it is over (online is 0). The device is
+ *	      there until it is removed, and should it come to a connection after all, @connect
+ *	      says so. Who waits for the device can be told now. Optional
  * @remove: the mirror of @probe. Optional
  * @core: the core's
  */
@@ -70,6 +74,7 @@ struct xs_front_driver {
 	void (*reconfigure)(struct xs_front_dev *dev);
 	void (*disconnect)(struct xs_front_dev *dev);
 	void (*release)(struct xs_front_dev *dev);
+	void (*given_up)(struct xs_front_dev *dev);
 	void (*remove)(struct xs_front_dev *dev);
 
 	struct xs_front_type *core;

@@ -21,4 +21,5 @@ lie status status
 lie well-after-status none
 lie keys keys anew
 lie well-after-keys none
+lie keys-for-good keys anew
 plan

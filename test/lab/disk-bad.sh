@@ -41,6 +41,12 @@ ok "sectors of 300 bytes: the log says so" wait_for 20 dmesg_has \
 lie well-after-keys
 ok "it connects anew" wait_for 30 dmesg_has 'vbd/51712: front Connected, back Connected'
 ok "it can be read" read_disk
+lie keys-for-good
+ok "it is away" wait_for 20 dmesg_has 'sector size 300: cannot be'
+read_disk &
+reader=$!
+ok "the device is given up" wait_for 60 dmesg_has 'vbd/51712: failed 3 times in a row; left alone'
+fails "who has waited for the disk gets an error" 1 wait $reader
 mark
 ok "rmmod" rmmod xsfront
 ok "nothing was left with the backend" dmesg_has_not 'still ha(s|ve)|replies owed'
