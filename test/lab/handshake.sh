@@ -26,7 +26,9 @@ echo "front Closing, back Connected
 sed '1a ? xsfront: device/echo/0: front Closed, back Closed' up |
 	sed '2a ? xsfront: device/echo/0: front Initialising, back Closed' >again
 
-ok "the device comes" wait_for 30 test -c $dev
+# Its node is there shortly before the last line of the log is.
+connected() { test -c $dev && dmesg_has 'device/echo/0: front Connected, back Connected'; }
+ok "the device comes" wait_for 30 connected
 ok "its states came one by one, up to Connected" dmesg_in_order 'device/echo' up
 is "its node is the owner's alone" "$(stat -c %a $dev)" 600
 is "the store has our state" "$(xenstore-read device/echo/0/state)" 4
@@ -59,7 +61,7 @@ ok "nothing was left with the backend" dmesg_has_not 'still have our pages|repli
 
 mark
 ok "insmod again" insmod ./xsfront.ko
-ok "the device comes again" wait_for 30 test -c $dev
+ok "the device comes again" wait_for 30 connected
 ok "its states came one by one, up to Connected" dmesg_in_order 'device/echo' again
 tap ./echo_io stream $dev 100000
 rmmod xsfront
