@@ -86,6 +86,58 @@ static void step_vectors(void **state)
 	}
 }
 
+/* The whole table once more, as rules for sets of states. */
+static const struct {
+	u32 fronts, backs;
+	u8 action, next;
+	const char *why;
+} rules[] = {
+	{ BIT(I), BIT(U) | BIT(I) | BIT(X), XENBUS_WAIT, I, "nothing there yet" },
+	{ BIT(I), BIT(W) | BIT(D), XENBUS_SETUP, D, "our turn" },
+	{ BIT(I), BIT(C) | BIT(G) | BIT(R) | BIT(S), XENBUS_CLOSE, X, "it has another ring" },
+	{ BIT(D), BIT(I) | BIT(W) | BIT(D), XENBUS_WAIT, D, "its turn" },
+	{ BIT(D), BIT(C) | BIT(R), XENBUS_CONNECT, C, "it has mapped the ring" },
+	{ BIT(D), BIT(S), XENBUS_RECONFIGURE, C, "the same, and keys are new" },
+	{ BIT(D), BIT(U) | BIT(G) | BIT(X), XENBUS_CLOSE, X, "it will not map it" },
+	{ BIT(C) | BIT(S), BIT(U) | BIT(X), XENBUS_CLOSE, X, "it is gone" },
+	{ BIT(C) | BIT(S), BIT(I) | BIT(W) | BIT(G), XENBUS_CLOSE, G, "it goes, or is a new one" },
+	{ BIT(C), BIT(D), XENBUS_ODD, C, "it was further already" },
+	{ BIT(S), BIT(D), XENBUS_ODD, S, "the same" },
+	{ BIT(C), BIT(C) | BIT(R), XENBUS_WAIT, C, "data flows" },
+	{ BIT(S), BIT(C), XENBUS_CONNECT, C, "it has read our keys" },
+	{ BIT(S), BIT(R), XENBUS_WAIT, S, "its turn" },
+	{ BIT(C) | BIT(S), BIT(S), XENBUS_RECONFIGURE, C, "keys are new" },
+	{ BIT(G), BIT(D) | BIT(C) | BIT(R) | BIT(S), XENBUS_WAIT, G, "it has not seen it yet" },
+	{ BIT(G), BIT(U) | BIT(I) | BIT(W) | BIT(G) | BIT(X), XENBUS_CLOSE, X, "all is over" },
+	{ BIT(X) | NO_RING, BIT(U), XENBUS_RELEASE, X, "nobody can have it" },
+	{ BIT(X) | NO_RING, BIT(X), XENBUS_RESTART, I, "it has let go" },
+	{ BIT(X), 0x1ff & ~LET_GO, XENBUS_WAIT, X, "it may have our ring" },
+	{ NO_RING, 0x1ff & ~LET_GO, XENBUS_CLOSE, X, "it may have a predecessor's" },
+};
+
+static void every_cell_has_a_rule(void **state)
+{
+	struct xenbus_step s;
+	u32 f, b, i, of;
+
+	for (f = 0; f < XENBUS_STATES; f++) {
+		for (b = 0; b < XENBUS_STATES; b++) {
+			s = xenbus_front_step(f, b);
+			of = 0;
+			for (i = 0; i < ARRAY_SIZE(rules); i++) {
+				if (!(rules[i].fronts & BIT(f)) || !(rules[i].backs & BIT(b)))
+					continue;
+				of++;
+				if (s.action != rules[i].action || s.next != rules[i].next)
+					fail_msg("%s | %s: action %u, next %s (%s)",
+						 xenbus_state_name(f), xenbus_state_name(b),
+						 s.action, xenbus_state_name(s.next), rules[i].why);
+			}
+			assert_int_equal(of, 1);
+		}
+	}
+}
+
 static void names_are_xens(void **state)
 {
 	static const char *const want[] = {
@@ -384,6 +436,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(step_vectors),
+		cmocka_unit_test(every_cell_has_a_rule),
 		cmocka_unit_test(names_are_xens),
 		cmocka_unit_test(numbers_that_are_no_state),
 		cmocka_unit_test(every_pair_has_an_answer),
