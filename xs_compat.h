@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * xs_compat.h - what differs between the kernels that the module is meant for, 5.10 and later (run
- * so far: 6.1), and what they export but declare in no public header. No other file asks for a
+ * so far: doc/versions.md), and what they export but declare in no public header. No other file asks for a
  * version.
  */
 #ifndef XS_COMPAT_H
