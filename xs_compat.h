@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * xs_compat.h - what differs between the kernels that the module is meant for, 5.10 and later (run
- * so far: doc/versions.md), and what they export but declare in no public header. No other file asks for a
- * version.
+ * xs_compat.h - what differs between the kernels that the module is meant for, 5.10 and later
+ * (doc/versions.md says which it was run on), and what they export but declare in no public header.
+ * No other file asks for a version.
  */
 #ifndef XS_COMPAT_H
 #define XS_COMPAT_H
