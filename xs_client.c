@@ -399,8 +399,8 @@ int xs_client_call(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec
 	if (!err)
 		err = xs_client_wait(&call.req, &call.done, NULL);
 	if (err == -EREMOTEIO)
-		pr_notice_ratelimited("the store said '%s', an error that has no number\n",
-				      call.req.error);
+		pr_notice_ratelimited("the store said '%*pE', an error that has no number\n",
+				      (int)strlen(call.req.error), call.req.error);
 	if (len)
 		*len = call.req.len;
 	return err;

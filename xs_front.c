@@ -303,7 +303,7 @@ static int id_of(const struct xs_front_type *type, const char *name, size_t len,
 {
 	if (!xs_number(name, len, id) && (len == 1 || name[0] != '0'))
 		return 0;
-	pr_warn_once("device/%s/%.*s: a device's name is a number; ignored\n", type->drv->type,
+	pr_warn_once("device/%s/%*pE: a device's name is a number; ignored\n", type->drv->type,
 		     (int)len, name);
 	return -EINVAL;
 }

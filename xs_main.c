@@ -31,14 +31,22 @@
 unsigned int xs_timeout = 30;
 unsigned int xs_wait;
 
+/*
+ * What of a bad value is shown, as %*pE: nothing in it may look like more than a word. What is
+ * written to a file in /sys ends with a newline.
+ */
+static int shown(const char *text)
+{
+	return (int)min_t(size_t, strcspn(text, "\n"), 40);
+}
+
 static int set_seconds(const char *name, const char *text, unsigned int least, unsigned int *to)
 {
 	unsigned int value;
 
 	if (kstrtouint(text, 0, &value) || value < least || value > SECONDS_MAX) {
-		/* What is written to the file in /sys ends with a newline. */
-		pr_err("%s: '%.*s' is not a number of seconds from %u to %u\n", name,
-		       (int)strcspn(text, "\n"), text, least, SECONDS_MAX);
+		pr_err("%s: '%*pE' is not a number of seconds from %u to %u\n", name,
+		       shown(text), text, least, SECONDS_MAX);
 		return -EINVAL;
 	}
 	WRITE_ONCE(*to, value);
@@ -71,8 +79,7 @@ static int set_attach(const char *text, const struct kernel_param *param)
 	int way = sysfs_match_string(way_names, text);
 
 	if (way < 0) {
-		pr_err("attach: '%.*s' is none of auto, own, share\n",
-		       (int)strcspn(text, "\n"), text);
+		pr_err("attach: '%*pE' is none of auto, own, share\n", shown(text), text);
 		return -EINVAL;
 	}
 	asked_way = way;

@@ -506,7 +506,8 @@ static void renewal_done(struct xs_req *req)
 	bool stale = (!req->result || stood) && renewal_is_stale(s, stood);
 
 	if (req->result && !stood && req->result != -ECONNRESET && req->result != -ENOTCONN)
-		pr_err("watch on %s could not be set again: %s\n", s->source->path, req->error);
+		pr_err("watch on %s could not be set again: %*pE\n", s->source->path,
+		       (int)strlen(req->error), req->error);
 	if (stale && !stood) {
 		xs_out_init(&req->out, XS_UNWATCH, 0, vec, ARRAY_SIZE(vec));
 		req->done = renewal_over;

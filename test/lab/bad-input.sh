@@ -21,6 +21,8 @@ for value in 0 abc -1 3601 ''; do
 	ok "the log says why" dmesg_has \
 		"^xsfront: timeout: '$value' is not a number of seconds from 1 to 3600$"
 done
+ok "timeout with an escape in it is refused" sh -c "! printf 'a\033b' >$timeout"
+ok "and it is no escape in the log" dmesg_has "^xsfront: timeout: 'a.eb' is not a number"
 ok "timeout 7 is taken" sh -c "echo 7 >$timeout"
 is "and is there" "$(cat $timeout)" 7
 
