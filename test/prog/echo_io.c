@@ -378,6 +378,30 @@ static void do_gone(void)
 	close(fd);
 }
 
+/* Of a backend that is not to be trusted: each call has to end, and with which error? */
+static int do_try(void)
+{
+	int fd = open(device, O_RDWR | O_NONBLOCK);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char data[2000], back[2000];
+	size_t have = 0;
+	ssize_t n;
+
+	memset(data, 'x', sizeof(data));
+	if (fd < 0 || write(fd, data, sizeof(data)) < 0)
+		return errno;
+	while (have < 1000) {
+		if (poll(&p, 1, 1000) != 1)
+			return EAGAIN;
+		n = read(fd, back, sizeof(back));
+		if (n < 0 && errno != EAGAIN)
+			return errno;
+		have += n > 0 ? n : 0;
+	}
+	close(fd);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 2 ? argv[1] : "";
@@ -393,11 +417,13 @@ int main(int argc, char **argv)
 		do_two();
 	else if (!strcmp(what, "bad"))
 		do_bad();
+	else if (!strcmp(what, "try"))
+		return do_try();
 	else if (!strcmp(what, "gone"))
 		do_gone();
 	else {
 		fprintf(stderr,
-			"usage: echo_io stream|nonblock|poll|two|bad|gone DEVICE [BYTES]\n");
+			"usage: echo_io stream|nonblock|poll|two|bad|try|gone DEVICE [BYTES]\n");
 		return 2;
 	}
 	return failed;
