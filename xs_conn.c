@@ -352,9 +352,11 @@ void xs_conn_fail(struct xs_conn *conn, int err)
  */
 bool xs_conn_sane(struct xs_conn *conn)
 {
+	u32 features = xs_conn_features(conn);
+
 	return xs_ring_look_room(&conn->req) >= 0 && xs_ring_look_unread(&conn->rsp) >= 0 &&
-		!page_word(conn, XS_PAGE_CONNECTION) &&
-		!((xs_conn_features(conn) & XS_FEATURE_ERROR) && page_word(conn, XS_PAGE_ERROR));
+		!((features & XS_FEATURE_RECONNECT) && page_word(conn, XS_PAGE_CONNECTION)) &&
+		!((features & XS_FEATURE_ERROR) && page_word(conn, XS_PAGE_ERROR));
 }
 
 /**
@@ -371,8 +373,12 @@ void xs_conn_restart(struct xs_conn *conn, bool fresh)
 	conn->signalled = false;
 	conn->receiving = NULL;
 	xs_in_init(&conn->in);
-	if (!fresh)
+	if (!fresh) {
+		/* It was asked for a reconnection, and does not offer that any more. */
+		if (page_word(conn, XS_PAGE_CONNECTION))
+			WRITE_ONCE(*(u32 *)(conn->page + XS_PAGE_CONNECTION), 0);
 		return;
+	}
 	conn->orphan.hdr.len = 0;
 	conn->orphan.done = XS_HDR_SIZE;
 	xs_ring_attach(&conn->req, conn->req.bytes, conn->req.own, conn->req.peer);

@@ -1471,8 +1471,12 @@ static void sane_vectors(void **state)
 
 	assert_true(xs_conn_sane(w->c));
 	w->s.page->connection = 1;
+	assert_true(xs_conn_sane(w->c));	/* no feature bit: the word means nothing */
+	w->s.page->server_features = XS_FEATURE_RECONNECT;
 	assert_false(xs_conn_sane(w->c));
-	w->s.page->connection = 0;
+	w->s.page->server_features = 0;
+	xs_conn_restart(w->c, false);		/* it does not any more */
+	assert_int_equal(w->s.page->connection, 0);
 	w->s.page->error = 1;
 	assert_true(xs_conn_sane(w->c));	/* no feature bit: the word means nothing */
 	w->s.page->server_features = XS_FEATURE_ERROR;
