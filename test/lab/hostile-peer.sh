@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv
-# lab: --type pvh
-# lab: --type pv --attach share
+# lab: --type pvh --attach share
 # timeout: 120
 #
 # hostile-peer.sh - an echo device whose backend lies (test/bad_echo, told by dom0's half): about
