@@ -145,6 +145,21 @@ class KnownReports(unittest.TestCase):
             text = "\n".join(lines[:gone] + lines[gone + 1:])
             self.assertEqual(len(found(text)), 1, lines[gone])
 
+    def test_of_leaks_each_object_is_looked_at(self):
+        known_leak = ("leak: unreferenced object 0xffff8880034aa5b8 (size 8):\n"
+                      "leak:   comm \"failnth_load\", pid 61, jiffies 4294913892\n"
+                      "leak:     78 73 65 63 68 6f 00 a5                          xsecho..\n"
+                      "leak:     [<ffffffff814d86d6>] kobject_set_name+0x46/0x50\n"
+                      "leak:     [<ffffffff813e17cd>] __class_register+0xad/0x1b0\n"
+                      "leak:     [<ffffffff813e1921>] __class_create+0x51/0x90\n")
+        other = "leak: unreferenced object 0xffff8880034aa5b8 (size 96):\nleak:     [<0>] kzalloc+0x1/0x2\n"
+        title = "kmemleak: 2 new suspected memory leaks (see /sys/kernel/debug/kmemleak)\n"
+        self.assertEqual(found(title + known_leak + known_leak), [])
+        self.assertEqual(len(known(title + known_leak + known_leak)), 1)
+        self.assertEqual(len(found(title + known_leak + other)), 1)
+        self.assertEqual(len(found(title + known_leak)), 1)     # the second is not shown
+        self.assertEqual(len(found(title)), 1)
+
     def test_with_a_module_of_ours_it_is_not_known(self):
         text = INTERRUPTED.replace("xen_timer_interrupt+0x3a/0x50", "on_event+0x3a/0x50 [xsfront]")
         self.assertEqual(len(found(text)), 1)
