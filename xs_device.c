@@ -325,10 +325,29 @@ static u32 own_state(u32 state)
 									       : XenbusStateUnknown;
 }
 
+/* Does its driver want it? One that has no memory is asked again. */
+static int ask_driver(struct xs_front_dev *dev)
+{
+	int err = xs_device_call(dev, dev->type->drv->probe, "probe");
+
+	if (err == -ENOMEM)
+		return err;
+	if (err) {
+		xs_device_set_error(dev, "probe", err);
+		xs_device_set_flag(dev, &dev->view.refused, true);
+		if (err != -ENODEV)
+			pr_err("%s: cannot be used: error %d\n", dev->node, err);
+		return 0;
+	}
+	pr_info("%s: found, backend %s in domain %u\n", dev->node, dev->backend, dev->backend_id);
+	xs_device_set_flag(dev, &dev->view.found, true);
+	arm_stuck(dev, STUCK_SECONDS);
+	return 0;
+}
+
 static int adopt(struct xs_front_dev *dev, const struct identity *who)
 {
 	char *backend = kstrdup(who->backend, GFP_KERNEL);
-	int err;
 
 	if (!backend)
 		return -ENOMEM;
@@ -339,18 +358,7 @@ static int adopt(struct xs_front_dev *dev, const struct identity *who)
 	dev->view.backend_id = dev->backend_id;
 	dev->view.front = own_state(who->state);
 	spin_unlock(&dev->view_lock);
-	err = xs_device_call(dev, dev->type->drv->probe, "probe");
-	if (err) {
-		xs_device_set_error(dev, "probe", err);
-		xs_device_set_flag(dev, &dev->view.refused, true);
-		if (err != -ENODEV)
-			pr_err("%s: cannot be used: error %d\n", dev->node, err);
-		return 0;
-	}
-	pr_info("%s: found, backend %s in domain %u\n", dev->node, backend, dev->backend_id);
-	xs_device_set_flag(dev, &dev->view.found, true);
-	arm_stuck(dev, STUCK_SECONDS);
-	return 0;
+	return ask_driver(dev);
 }
 
 /* Has a device that we know been made anew? With another backend, or from the start. */
@@ -381,6 +389,8 @@ static void identify(struct xs_front_dev *dev)
 		err = adopt(dev, who);
 	else if (!err && other_device(dev, who))
 		made_anew(dev, "made anew");
+	else if (!err && !dev->view.found && !dev->view.refused)
+		err = ask_driver(dev);
 	else if (err == -ENOENT && !is_there(dev))
 		xs_device_ask(dev, XS_ASK_GONE);
 	else if (err == -ENOENT && dev->backend)

@@ -248,7 +248,23 @@ static void leave_group(struct xs_front_group *group)
 
 /* ---- which devices there are ------------------------------------------------------------ */
 
-/* Called with xs_front_lock held. Returns the device, or NULL when there can be none. */
+/* Called with xs_front_lock held. Returns NULL when there is no memory. */
+static struct xs_front_dev *enter(struct xs_front_type *type, unsigned int id)
+{
+	struct xs_front_dev *dev = xs_device_new(type, id);
+
+	if (dev && xa_err(xa_store(&type->devices, id, dev, GFP_KERNEL))) {
+		cancel_delayed_work_sync(&dev->stuck);
+		xs_device_put(dev);
+		dev = NULL;
+	}
+	return dev;
+}
+
+/*
+ * Called with xs_front_lock held. Returns the device, or NULL when there can be none; one for which
+ * there is no memory now is looked for later.
+ */
 static struct xs_front_dev *touch(struct xs_front_type *type, unsigned int id)
 {
 	struct xs_front_dev *dev = xa_load(&type->devices, id);
@@ -256,17 +272,12 @@ static struct xs_front_dev *touch(struct xs_front_type *type, unsigned int id)
 	lockdep_assert_held(&xs_front_lock);
 	if (!dev && type->leaving)
 		return NULL;
-	if (!dev) {
-		dev = xs_device_new(type, id);
-		if (!dev)
-			return NULL;
-		if (xa_err(xa_store(&type->devices, id, dev, GFP_KERNEL))) {
-			cancel_delayed_work_sync(&dev->stuck);
-			xs_device_put(dev);
-			return NULL;
-		}
-	}
-	xs_device_ask(dev, XS_ASK_IDENTIFY);
+	if (!dev)
+		dev = enter(type, id);
+	if (dev)
+		xs_device_ask(dev, XS_ASK_IDENTIFY);
+	else
+		schedule_delayed_work(&type->rescan, XS_RETRY_SECONDS * HZ);
 	return dev;
 }
 
@@ -292,8 +303,8 @@ void xs_front_forget(struct xs_front_dev *dev)
 		leave_group(group);
 	mutex_lock(&xs_front_lock);
 	xa_erase(&type->devices, id);
-	if (test_bit(XS_ASK_IDENTIFY, &dev->asked) && !touch(type, id))
-		pr_debug("device/%s/%u: not looked at again\n", type->drv->type, id);
+	if (test_bit(XS_ASK_IDENTIFY, &dev->asked))
+		touch(type, id);
 	mutex_unlock(&xs_front_lock);
 	xs_front_moved();
 }
@@ -442,13 +453,22 @@ err_free:
 }
 EXPORT_SYMBOL_GPL(xs_front_register);
 
+/* No new device from now on, and nobody who looks for one. */
+static void stop_looking(struct xs_front_type *type)
+{
+	mutex_lock(&xs_front_lock);
+	type->leaving = true;
+	mutex_unlock(&xs_front_lock);
+	xs_unwatch(type->watch);
+	cancel_delayed_work_sync(&type->rescan);
+}
+
 static void ask_all(struct xs_front_type *type, enum xs_front_ask what)
 {
 	struct xs_front_dev *dev;
 	unsigned long index;
 
 	mutex_lock(&xs_front_lock);
-	type->leaving = true;
 	xa_for_each(&type->devices, index, dev)
 		xs_device_ask(dev, what);
 	mutex_unlock(&xs_front_lock);
@@ -467,8 +487,7 @@ void xs_front_unregister(struct xs_front_driver *drv)
 {
 	struct xs_front_type *type = drv->core;
 
-	xs_unwatch(type->watch);
-	cancel_delayed_work_sync(&type->rescan);
+	stop_looking(type);
 	ask_all(type, XS_ASK_LEAVE);
 	wait_event_timeout(moved, xa_empty(&type->devices), xs_client_timeout());
 	ask_all(type, XS_ASK_END);
