@@ -113,7 +113,7 @@ static void put_request(struct xs_blk *b, struct request *rq, int op)
 		req->u.rw.seg[i].last_sect = (u8)min_t(unsigned int, sectors, PAGE_SECTORS) - 1;
 	}
 	b->rqs[rq->tag] = rq;
-	b->ring.req_prod_pvt++;
+	WRITE_ONCE(b->ring.req_prod_pvt, b->ring.req_prod_pvt + 1);
 	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&b->ring, notify);
 	if (notify)
 		xs_front_signal(b->channel);

@@ -218,7 +218,7 @@ static void deliver_reply(struct request *r)
 	r->msg.hdr.tx_id = r->hdr.tx_id;
 	r->msg.request = r;
 	list_add_tail(&r->msg.link, &f->out);
-	f->requests--;
+	WRITE_ONCE(f->requests, f->requests - 1);
 	wake_up_all(&f->wait);
 }
 
@@ -302,7 +302,7 @@ static struct message *pop_if_read(struct xs_file *f)
 	list_del(&m->link);
 	f->out_at = 0;
 	if (m->request) {
-		f->reply_bytes -= m->size;
+		WRITE_ONCE(f->reply_bytes, f->reply_bytes - m->size);
 		wake_up_all(&f->wait);	/* writers */
 	} else {
 		f->event_bytes -= m->size;
@@ -626,6 +626,11 @@ static void do_start(struct request *r)
 	int err = r->hdr.tx_id ? -EBUSY : 0;	/* as the store has it: none inside another */
 	struct xs_tx tx;
 
+	/* First what can fail: one that nobody is told of would be open as long as the file. */
+	if (!err) {
+		r->reply = kmalloc(SMALL_REPLY, GFP_KERNEL);
+		err = r->reply ? 0 : -ENOMEM;
+	}
 	if (!err)
 		err = xs_tx_start(&tx, f->pid);
 	if (!err) {
@@ -634,14 +639,12 @@ static void do_start(struct request *r)
 		if (err)
 			xs_tx_drop(tx);
 	}
-	if (!err)
-		r->reply = kasprintf(GFP_KERNEL, "%u", tx.id);
-	if (err || !r->reply) {
-		reply_now(r, err ? err : -ENOMEM);
+	if (err) {
+		reply_now(r, err);
 		return;
 	}
 	r->msg.hdr.type = XS_TRANSACTION_START;
-	r->msg.hdr.len = strlen(r->reply) + 1;
+	r->msg.hdr.len = snprintf(r->reply, SMALL_REPLY, "%u", tx.id) + 1;
 	r->msg.data = r->reply;
 	spin_lock_irq(&f->lock);
 	deliver_reply(r);
@@ -723,10 +726,10 @@ static void dispatch(struct xs_file *f, struct request *r)
 
 	kref_get(&f->ref);	/* the request's; reply_now() and its like put it */
 	spin_lock_irq(&f->lock);
-	f->requests++;
+	WRITE_ONCE(f->requests, f->requests + 1);
 	/* From now on, so that no reply takes away the room that poll(2) has told of. */
 	r->msg.size = sizeof(*r) + r->hdr.len + reply_size(r->hdr.type);
-	f->reply_bytes += r->msg.size;
+	WRITE_ONCE(f->reply_bytes, f->reply_bytes + r->msg.size);
 	direct = !f->working && is_plain(r->hdr.type);
 	if (!direct) {
 		list_add_tail(&r->link, &f->todo);
@@ -871,7 +874,7 @@ static int xs_dev_close(struct inode *inode, struct file *file)
 	struct xs_file *f = file->private_data;
 
 	spin_lock_irq(&f->lock);
-	f->closed = true;
+	WRITE_ONCE(f->closed, true);
 	wake_worker(f);
 	spin_unlock_irq(&f->lock);
 	file_put(f);

@@ -105,7 +105,7 @@ static void conn_begin(void)
 static void be_down(void)
 {
 	spin_lock_irq(&client.lock);
-	client.life = XS_DOWN;
+	WRITE_ONCE(client.life, XS_DOWN);
 	xs_conn_fail(&client.conn, -ENOTCONN);
 	spin_unlock_irq(&client.lock);
 	xs_mend_stop_work();
@@ -148,10 +148,10 @@ static int own_begin(void)
 	if (err)
 		return err;
 	conn_begin();
-	client.life = XS_MENDING;
+	WRITE_ONCE(client.life, XS_MENDING);
 	err = xs_attach_listen(&client.attach, on_signal, &client);
 	if (err) {
-		client.life = XS_DOWN;
+		WRITE_ONCE(client.life, XS_DOWN);
 		xs_attach_release(&client.attach);
 		return err;
 	}
@@ -183,7 +183,7 @@ static bool may_leave(void)
 static void left(void)
 {
 	client.shadow = NULL;
-	client.life = XS_ASIDE;
+	WRITE_ONCE(client.life, XS_ASIDE);
 }
 
 static const struct xs_share_user share_user = {
@@ -254,7 +254,7 @@ static void share_leave(void)
 static void share_give_up(void)
 {
 	spin_lock_irq(&client.lock);
-	client.life = XS_MENDING;
+	WRITE_ONCE(client.life, XS_MENDING);
 	xs_conn_give_up_seek(&client.conn);
 	xs_conn_forget(&client.conn, -ETIMEDOUT);
 	spin_unlock_irq(&client.lock);
@@ -304,7 +304,7 @@ static int share_begin(bool first)
 	client.conn.stray = on_stray;
 	client.conn.skipped = on_skipped;
 	client.shadow = xs_share_shadow(client.attach.share);
-	client.life = XS_MENDING;
+	WRITE_ONCE(client.life, XS_MENDING);
 	spin_unlock_irq(&client.lock);
 	err = share_enter();
 	if (err) {
@@ -324,7 +324,7 @@ static int share_start(void)
 	xs_source_begin(get_random_u32());
 	err = share_begin(true);
 	if (err) {
-		client.life = XS_DOWN;
+		WRITE_ONCE(client.life, XS_DOWN);
 		xs_client_stop_work();
 		return err;
 	}
@@ -377,7 +377,7 @@ void xs_life_back(bool new_store)
 	if (err) {
 		pr_err("cannot share again after the suspension: error %d; requests fail\n", err);
 		spin_lock_irq(&client.lock);
-		client.life = XS_DEAD;
+		WRITE_ONCE(client.life, XS_DEAD);
 		xs_conn_fail(&client.conn, -ENOTCONN);
 		spin_unlock_irq(&client.lock);
 		return;

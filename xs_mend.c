@@ -72,12 +72,12 @@ void xs_life_broken(int err)
 {
 	lockdep_assert_held(&client.lock);
 	if (client.life == XS_PROBING) {	/* it is as dead as it was */
-		client.life = XS_DEAD;
+		WRITE_ONCE(client.life, XS_DEAD);
 		xs_conn_break(&client.conn, -ENOTCONN);
 		return;
 	}
 	pr_err("the store's ring is broken: %s; trying to mend it\n", xs_mend_why(err));
-	client.life = XS_MENDING;
+	WRITE_ONCE(client.life, XS_MENDING);
 	xs_tx_next_epoch();
 	xs_conn_break(&client.conn, -ECONNRESET);
 	wake_up_all(&client.idle);
@@ -136,7 +136,7 @@ int xs_mend_reconnect(void)
 		xs_conn_restart(&client.conn, true);
 		if (client.shadow && xs_shadow_asks_reconnect(client.shadow))
 			xs_shadow_fresh(client.shadow);
-		client.life = XS_LIVE;
+		WRITE_ONCE(client.life, XS_LIVE);
 	}
 	spin_unlock_irq(&client.lock);
 	return err;
@@ -150,7 +150,7 @@ static bool set_life(enum xs_life from, enum xs_life to)
 	spin_lock_irq(&client.lock);
 	as_thought = client.life == from;
 	if (as_thought)
-		client.life = to;
+		WRITE_ONCE(client.life, to);
 	spin_unlock_irq(&client.lock);
 	return as_thought;
 }
@@ -215,7 +215,7 @@ int xs_mend_seek(enum xs_life meanwhile)
 	if (!gone() && xs_conn_sane(&client.conn)) {
 		xs_conn_restart(&client.conn, false);
 		xs_conn_seek(&client.conn, &probe.req);
-		client.life = meanwhile;
+		WRITE_ONCE(client.life, meanwhile);
 	} else {
 		err = -EIO;
 	}
@@ -243,7 +243,7 @@ static void be_dead(void)
 		return;
 	}
 	if (client.life != XS_DOWN)
-		client.life = XS_DEAD;
+		WRITE_ONCE(client.life, XS_DEAD);
 	xs_conn_fail(&client.conn, -ENOTCONN);
 	if (client.shadow) {
 		if (xs_shadow_give(client.shadow))

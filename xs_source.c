@@ -234,7 +234,7 @@ static void setting_done(struct xs_req *req)
 
 	if (!req->result) {
 		spin_lock_irqsave(&xs_watch_lock, irq);
-		s->source->state = SOURCE_SET;
+		WRITE_ONCE(s->source->state, SOURCE_SET);
 		spin_unlock_irqrestore(&xs_watch_lock, irq);
 		wake_up_all(&changed);
 	}
@@ -291,7 +291,7 @@ static int setting_end(struct setting *s, struct xs_sub *sub, int err)
 	if (source->id)
 		forget_id(source->id);
 	spin_lock_irq(&xs_watch_lock);
-	source->state = SOURCE_IDLE;
+	WRITE_ONCE(source->state, SOURCE_IDLE);
 	list_del(&sub->link);
 	spin_unlock_irq(&xs_watch_lock);
 	wake_up_all(&changed);
@@ -308,7 +308,7 @@ static enum source_state join_or_claim(struct xs_source *source, struct xs_sub *
 	if (state != SOURCE_SETTING)
 		list_add_tail(&sub->link, &source->subs);
 	if (state == SOURCE_IDLE) {
-		source->state = SOURCE_SETTING;
+		WRITE_ONCE(source->state, SOURCE_SETTING);
 		source->greeted = false;
 	}
 	/* The server's first event went to those who were here before, or is yet to come. */
@@ -459,7 +459,7 @@ void xs_unsubscribe(struct xs_sub *sub)
 	list_del(&sub->link);
 	last = list_empty(&source->subs);
 	if (last)
-		source->state = SOURCE_IDLE;
+		WRITE_ONCE(source->state, SOURCE_IDLE);
 	id = source->id;
 	spin_unlock_irq(&xs_watch_lock);
 	if (last) {

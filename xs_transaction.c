@@ -162,7 +162,7 @@ void xs_tx_over(void)
 
 	spin_lock_irqsave(&count_lock, irq);
 	n_open--;
-	n_ended++;
+	WRITE_ONCE(n_ended, n_ended + 1);
 	spin_unlock_irqrestore(&count_lock, irq);
 	wake_up_all(&ended);
 }

@@ -151,7 +151,7 @@ static void orphan_free(struct xs_watch *w)
 	drop_events(w);
 	kfree(w);
 	mutex_lock(&h->lock);
-	h->orphans--;
+	WRITE_ONCE(h->orphans, h->orphans - 1);
 	wake_up_all(&h->quiet);
 	mutex_unlock(&h->lock);
 }
@@ -237,7 +237,7 @@ static bool claim_end(struct xs_watch *w, bool *by_callback)
 	if (mine)
 		list_del(&w->link);
 	if (mine && *by_callback)
-		w->handle->orphans++;
+		WRITE_ONCE(w->handle->orphans, w->handle->orphans + 1);
 	return mine;
 }
 
