@@ -22,9 +22,9 @@ SOURCE_NAMES = {"Kbuild", "Makefile"}
 # Folders of the repository that a module build may include from, and the top itself.
 COPIED_FOLDERS = ("include",)
 # Folders of test/ whose modules go along only when they are asked for: all that enters a guest takes time.
-ON_REQUEST = ("bench",)
-# Backends, and what uses the kernel's own xenbus, whose API changes: for dom0's version of Linux alone.
-DOM0_FOLDERS = ("bad_disk", "bench", "echo_back")
+ON_REQUEST = ("bench", "failwork")
+# Backends, and what uses the kernel's own xenbus or its probes, whose API changes: for dom0's version of Linux alone.
+DOM0_FOLDERS = ("bad_disk", "bench", "echo_back", "failwork")
 # Of Debian 12, whose libc6 the images hold.
 IMAGE_GLIBC = (2, 36)
 
@@ -163,9 +163,10 @@ def _build_programs(source: Path, out: Path) -> dict[str, Path]:
     """test/prog/*.c: dynamic where the images can run that (it is a fiftieth of the size), else static."""
     programs = {}
     ways = [[], ["-static"]] if _runs_in_image() else [["-static"], []]
+    headers = max((p.stat().st_mtime_ns for p in (source / "test/prog").glob("*.h")), default=0)
     for file in sorted((source / "test/prog").glob("*.c")):
         target = out / file.stem
-        if not target.exists() or target.stat().st_mtime_ns <= file.stat().st_mtime_ns:
+        if not target.exists() or target.stat().st_mtime_ns <= max(headers, file.stat().st_mtime_ns):
             out.mkdir(exist_ok=True)
             common = ["gcc", "-O2", "-s", "-pthread", f"-I{source / 'include'}", "-o", str(target), str(file)]
             for way in ways:
