@@ -4,7 +4,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 T ?=
 
-.PHONY: modules demo test check lab debug coverage matrix bench install clean help
+.PHONY: modules demo test check lab debug matrix bench install clean help
 
 modules:
 	@test -e $(KDIR)/Makefile || { echo "no kernel headers at $(KDIR):" \
@@ -36,10 +36,6 @@ debug:
 	@scripts/host-deps lab test kernels
 	@test/run debug $(T)
 
-coverage:
-	@scripts/host-deps lab kernels
-	@test/coverage/run $(T)
-
 bench:
 	@scripts/host-deps lab bench
 	@test/bench/run $(T)
@@ -59,7 +55,6 @@ help:
 	@echo 'make lab T=name one test in the lab'
 	@echo 'make matrix     the tests in guests with other versions of Linux (T=version)'
 	@echo 'make debug      the lab tests under debug kernels, and seeded bugs (T=name)'
-	@echo 'make coverage   which lines the lab tests run, by gcov in guests (T=name)'
 	@echo 'make bench      speed beside the kernel: table, build/bench.json, .svg (T=row)'
 	@echo 'make install    xsfront.ko into /lib/modules, for modprobe'
 	@echo 'make clean      remove what was built (the lab keeps its cache in .cache/)'
