@@ -4,7 +4,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 T ?=
 
-.PHONY: modules demo test check lab debug matrix bench install clean help
+.PHONY: modules demo test check lab debug matrix bench mutate install clean help
 
 modules:
 	@test -e $(KDIR)/Makefile || { echo "no kernel headers at $(KDIR):" \
@@ -40,6 +40,10 @@ bench:
 	@scripts/host-deps lab bench
 	@test/bench/run $(T)
 
+mutate:
+	@scripts/host-deps test
+	@test/mutate/run $(T)
+
 install: modules
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
 
@@ -56,5 +60,6 @@ help:
 	@echo 'make matrix     the tests in guests with other versions of Linux (T=version)'
 	@echo 'make debug      the lab tests under debug kernels, and seeded bugs (T=name)'
 	@echo 'make bench      speed beside the kernel: table, build/bench.json, .svg (T=row)'
+	@echo 'make mutate     change the pure files a little; a test has to notice (T=file)'
 	@echo 'make install    xsfront.ko into /lib/modules, for modprobe'
 	@echo 'make clean      remove what was built (the lab keeps its cache in .cache/)'

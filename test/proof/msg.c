@@ -112,7 +112,7 @@ void out_init(void)
 	REACH("made");
 }
 
-/* proof: next slow unwind=5
+/* proof: next of=next_piece slow unwind=5
  * next_piece(): nothing just at the end; else bytes that are all there and are the message's next
  * ones, up to where the piece ends. */
 void next(void)
@@ -174,7 +174,7 @@ static bool in_sound(void)
 		(!in.whole || in.told && in.have == XS_HDR_SIZE + in.hdr.len);
 }
 
-/* proof: payload slow unwind=5
+/* proof: payload of=take_payload slow unwind=5
  * take_payload(), from any place, with any place of any size for it: takes all that is there of
  * this message and nothing of the next, writes within the caller's place and there in order. */
 void payload(void)

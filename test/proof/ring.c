@@ -152,7 +152,7 @@ void look_unread(void)
 	looked(got, peer_seen - old.at, peer_seen - old.at, RMB);
 }
 
-/* proof: wrap
+/* proof: wrap of=upto_wrap
  * upto_wrap(): the first piece never passes the ring's end, and is whole when it fits. */
 void wrap(void)
 {
