@@ -33,5 +33,9 @@ for state in '' abc -1 0 7 8 9 99 4x 4294967300 "$fours" 2 6 1 3 5 6; do
 	xenstore-write -- "$back/state" "$state"
 	usleep 50000
 done
+# The backend's driver does not know what was written in its name, and where it stands.
+driver=/sys/bus/xen-backend/drivers/echo
+ok "the backend ends" sh -c "echo echo-$GUEST-0 >$driver/unbind"
+ok "and begins anew" sh -c "echo echo-$GUEST-0 >$driver/bind"
 tell is-states
 plan
