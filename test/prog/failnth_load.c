@@ -4,8 +4,8 @@
  * that there can be, or the first MOST (failnth.h). Prints TAP.
  *
  *	module	in its init, and in the thread that removes it
- *	devices	in xsfront's works, while an echo device and, where there is one, a disk come and go;
- *		what fails there is tried again after 5 s
+ *	devices	in xsfront's works, while an echo device and, where there is one, a disk come and
+ *		go; what fails there is tried again after 5 s
  */
 #define _GNU_SOURCE
 #include <sys/syscall.h>
@@ -174,8 +174,8 @@ static bool come_first(const struct sweep *s)
 static void t_device(void)
 {
 	const struct sweep up = {
-		.name = "a device comes", .counter = &works, .most = most, .call = come, .again = comes_late,
-		.clean = drop,
+		.name = "a device comes", .counter = &works, .most = most,
+		.call = come, .again = comes_late, .clean = drop,
 	};
 	const struct sweep down = {
 		.name = "a device goes", .counter = &works, .most = most, .prepare = come_first,
