@@ -185,15 +185,18 @@ static void on_work(struct work_struct *work)
 {
 	struct bad_echo *e = container_of(work, struct bad_echo, work);
 	RING_IDX prod = READ_ONCE(e->ring.sring->req_prod);
-	int i;
+	int i, more = 0;
 
 	virt_rmb();	/* with the guest's barrier between request and req_prod */
 	for (i = 0; i < 64 && e->ring.req_cons != prod && !lie->silent; i++)
 		answer(e);
 	RING_PUSH_RESPONSES(&e->ring);
 	notify_remote_via_irq(e->irq);
-	e->ring.sring->req_event = e->ring.req_cons + 1;
-	xen_irq_lateeoi(e->irq, 0);
+	RING_FINAL_CHECK_FOR_REQUESTS(&e->ring, more);
+	if (more && lie == &lies[0])	/* an honest one loses no request */
+		schedule_work(&e->work);
+	else
+		xen_irq_lateeoi(e->irq, 0);
 }
 
 static irqreturn_t on_event(int irq, void *data)
