@@ -2,6 +2,7 @@
 # lab: --type pv
 # lab: --type pvh --attach share
 # timeout: 120
+# turns: by the day
 #
 # hostile-peer.sh - an echo device whose backend lies (test/bad_echo, told by dom0's half): about
 # its answers, its indices, its page, its channel, and its state. Whoever uses the device gets an

@@ -2,6 +2,7 @@
 # lab: --type pv --modparam timeout=2
 # lab: --type pv --attach share --modparam timeout=2
 # timeout: 400
+# turns: by the day
 #
 # hostile-store.sh - a store that lies: dom0's half stops xenstored and serves the guest's ring
 # itself, as badly as can be (test/prog/rogue_tricks.h has the table). Nothing hangs, each failure

@@ -2,6 +2,7 @@
 # lab: --type pv --attach share
 # lab: --type pvh
 # timeout: 120
+# turns: by the day
 #
 # hostile-user.sh - a user who throws whatever he can at all files that the module has, for
 # THROW_SECONDS, as root; nobody can write to any of them. Nothing hangs, the module is as it was,
