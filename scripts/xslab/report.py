@@ -20,10 +20,10 @@ FRAME = re.compile(r"^={20,}$")
 LONGEST = 250
 # What else stands in a report and looks like the beginning of one.
 WITHIN = re.compile(r"^INFO: (Object 0x|Slab 0x)")
-# In a stack trace: a function of a module. The kernel's own modules for Xen are named xen…
 # Of KCSAN's: what stands over the stack of each access, and how many frames of it say whose it was.
 ACCESS = re.compile(r"BUG: KCSAN: |(read|write|assert) .*to 0x|race at unknown origin| \+-> reordered to: ")
 ACCESS_FRAMES = 3
+# In a stack trace: a function of a module. The kernel's own modules for Xen are named xen…
 MODULE = re.compile(r"\[(?!xen)[a-z]\w*( [\w ]+)?\]$")
 
 
