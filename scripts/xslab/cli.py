@@ -187,7 +187,7 @@ def parser() -> argparse.ArgumentParser:
 
 def _fetch(options: argparse.Namespace) -> int:
     store = Store(cache_dir(options.cache))
-    for name in packages.needed(options.type or ["hvm"], debugkernel.dom0_kernel(options.kernel)):
+    for name in packages.needed(options.type or ["hvm"], debugkernel.stock_kernels(options.kernel)):
         store.tree(name)
     for name in [] if options.type else sorted(extras.EXTRAS):
         store.tree(name)

@@ -89,6 +89,11 @@ def dom0_kernel(name: str) -> str:
     return DEBUG_KERNELS[name].base if name in DEBUG_KERNELS else packages.kernel_named(name).dom0
 
 
+def stock_kernels(name: str) -> list[str]:
+    """All stock kernels of a run: dom0's, and the guest's where that is none of those built here."""
+    return list(dict.fromkeys([dom0_kernel(name), *([] if name in DEBUG_KERNELS else [name])]))
+
+
 def check_wish(name: str, kind: str) -> None:
     """Refuse what cannot boot, before anything is built."""
     kernel = DEBUG_KERNELS.get(name)

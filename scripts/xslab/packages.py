@@ -9,6 +9,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Iterable
 
 from . import apt, elf
 from .paths import LabError, UserError, digest, fresh_dir, locked, say
@@ -193,8 +194,7 @@ def bzimage(tree: Tree) -> Path:
     return next((place for place in places if place.exists()), places[0])
 
 
-def needed(types: list[str], kernel: str) -> list[str]:
-    """The sets that runs of these guest types need, without extras."""
-    stock = dict.fromkeys([kernel, kernel_named(kernel).dom0])
-    sets = ["xen", *(f"{kind}-{name}" for name in stock for kind in ("kernel", "headers"))]
+def needed(types: list[str], kernels: Iterable[str]) -> list[str]:
+    """The sets that runs of these guest types with these stock kernels need, without extras."""
+    sets = ["xen", *(f"{kind}-{name}" for name in kernels for kind in ("kernel", "headers"))]
     return sets + (["hvm"] if "hvm" in types else [])

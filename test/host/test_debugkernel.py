@@ -25,6 +25,14 @@ def found(text):
     return [report.title for report in finder.reports]
 
 
+class Stock(unittest.TestCase):
+    """Which stock kernels a run has to have fetched."""
+    def test_dom0s_is_among_them(self):
+        self.assertEqual(debugkernel.stock_kernels("6.1"), ["6.1"])
+        self.assertEqual(debugkernel.stock_kernels("6.12"), ["6.1", "6.12"])
+        self.assertEqual(debugkernel.stock_kernels("kasan"), ["6.1"])
+
+
 class LostGuest(unittest.TestCase):
     """Lines of Xen 4.17's console."""
     DUMP = ["(XEN) {} Triple fault - invoking HVM shutdown action 1",
