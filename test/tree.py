@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Copies of the sources, for tests that build them in another way: with a bug seeded, with gcov.
+"""Copies of the sources with a bug seeded, for tests that have to see it.
 
-Such a copy stays under build/ from one run to the next, so that only what differs is compiled
-anew. make goes by times: a file is written when its bytes are others, and has the time of that.
+A copy that kbuild works in stays under build/ from one run to the next, so that only what differs
+is compiled anew. make goes by times: a file is written when its bytes are others, and has the time
+of that.
 """
 from __future__ import annotations
 
@@ -34,11 +35,19 @@ def write_copy(files: dict[str, bytes], target: Path) -> None:
             path.write_bytes(data)
 
 
+def apply(patch: Path, top: Path) -> str:
+    """Applies a patch to the files below top. Returns what patch(1) complains of, or nothing."""
+    done = subprocess.run(["patch", "-s", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-i",
+                           str(patch)], cwd=top, capture_output=True, text=True, check=False)
+    if not done.returncode:
+        return ""
+    return done.stdout.strip() or done.stderr.strip() or f"patch ended with {done.returncode}"
+
+
 def patched(files: dict[str, bytes], patch: Path, scratch: Path) -> tuple[dict[str, bytes], str]:
     """The files with a patch applied, and what patch(1) complains of; scratch is written over."""
     write_copy(files, scratch)
-    done = subprocess.run(["patch", "-s", "-p1", "--fuzz=0", "--no-backup-if-mismatch", "-i",
-                           str(patch)], cwd=scratch, capture_output=True, text=True, check=False)
-    if done.returncode:
-        return files, done.stdout.strip() or done.stderr.strip()
+    wrong = apply(patch, scratch)
+    if wrong:
+        return files, wrong
     return {name: (scratch / name).read_bytes() for name in files}, ""
