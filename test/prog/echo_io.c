@@ -17,34 +17,18 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "tap.h"
 
 #define PATIENCE_MS	20000
 #define RING_MAX	(1 << 20)	/* no ring holds as much */
 
-static int failed;
 static const char *device;
-
-__attribute__((format(printf, 2, 3)))
-static int check(int good, const char *fmt, ...)
-{
-	va_list args;
-
-	printf(good ? "ok - " : "not ok - ");
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-	failed |= !good;
-	return good;
-}
 
 static int open_device(int flags)
 {
@@ -168,7 +152,7 @@ static void do_stream(const char *bytes)
 	pthread_create(&writer, NULL, write_stream, &s);
 	check(read_same(s.fd, 0, s.bytes), "%llu bytes came back as they were",
 	      (unsigned long long)s.bytes);
-	if (failed)
+	if (bad)
 		exit(1);	/* the writer may wait for ever */
 	pthread_join(writer, NULL);
 	check(!s.err, "all were written%s%s", s.err ? ": " : "", s.err ? strerror(s.err) : "");
@@ -221,7 +205,7 @@ static void *write_later(void *arg)
 
 	usleep(100000);
 	if (write(fd, "later", 5) != 5)
-		failed = 1;
+		bad = 1;
 	return NULL;
 }
 
@@ -426,5 +410,5 @@ int main(int argc, char **argv)
 			"usage: echo_io stream|nonblock|poll|two|bad|try|gone DEVICE [BYTES]\n");
 		return 2;
 	}
-	return failed;
+	return bad != 0;
 }

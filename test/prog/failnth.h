@@ -15,35 +15,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "tap.h"
 
 #define N_MAX		3000
 #define ANSWER_MS	20000
 #define FAILWORK	"/sys/module/failwork/parameters/"
 
 static const char *file;	/* of the command line */
-static int bad, failures;
-
-__attribute__((format(printf, 2, 3)))
-static bool check(bool good, const char *fmt, ...)
-{
-	va_list args;
-
-	printf(good ? "ok - " : "not ok - ");
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-	bad += !good;
-	return good;
-}
+static int failures;
 
 /* ---- what fails, and when ---------------------------------------------------------------- */
 

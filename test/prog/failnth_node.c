@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <xen/io/xs_wire.h>
 #include "failnth.h"
+#include "frame.h"
 
 #define TRANSACTIONS	11	/* C xenstored refuses the next, and xsfront waits */
 
@@ -24,11 +25,6 @@ struct frame_call {
 	const char *data;
 	size_t len;
 	const struct frame_call *first;
-};
-
-struct frame {
-	struct xsd_sockmsg hdr;
-	char data[XENSTORE_PAYLOAD_MAX + 1];
 };
 
 static uint32_t tx;		/* of the last TRANSACTION_START */

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xen/io/xs_wire.h>
+#include "tap.h"
 
 #define FRAMES		"/sys/kernel/debug/xsfront/frames"
 #define HEADER		"# xsfront frames 1: number seconds who direction type path req_id tx_id " \
@@ -29,20 +29,6 @@
 #define BURST		16
 
 static const char *node;
-static int failed;
-
-static bool check(bool good, const char *format, ...)
-{
-	va_list args;
-
-	failed += !good;
-	printf("%s - ", good ? "ok" : "not ok");
-	va_start(args, format);
-	vprintf(format, args);
-	va_end(args);
-	printf("\n");
-	return good;
-}
 
 static int must_open(const char *path, int flags)
 {
@@ -486,7 +472,7 @@ int main(int argc, char **argv)
 		if (!strcmp(tests[i].name, argv[1])) {
 			node = argv[2];
 			tests[i].run();
-			return failed > 0;
+			return bad > 0;
 		}
 	fprintf(stderr, "usage: frames_io lines|bursts|pieces|follow|blocked|lost|odd NODE\n");
 	return 2;

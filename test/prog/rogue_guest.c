@@ -23,7 +23,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +31,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <xen/io/xs_wire.h>
+#include "frame.h"
+#include "tap.h"
 
 #define LETTERS		"ABCDEFGHIJKLMNOPQRSTUVWXYZ2"
 #define THREADS		4
@@ -41,16 +42,11 @@
 #define LINES_MAX	60	/* of the log, for one trick */
 #define KB_MAX		3000	/* more memory than this is a leak */
 
-struct frame {
-	struct xsd_sockmsg hdr;
-	char data[XENSTORE_PAYLOAD_MAX + 1];
-};
-
 static struct { char name[20]; unsigned int n; } kinds[NAMES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned long slowest_ms;
 static unsigned int ours, unanswered;	/* in this trick: failures that are the module's word; … */
-static unsigned int timeout_ms, bad, round_number;
+static unsigned int timeout_ms, round_number;
 static int kmsg, watch_fd;
 static const char *node, *kernel_node;
 
@@ -62,57 +58,17 @@ static unsigned long now_ms(void)
 	return t.tv_sec * 1000UL + t.tv_nsec / 1000000;
 }
 
-static void check(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf(good ? "ok - " : "not ok - ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	bad += !good;
-}
-
 /* ---- calls ------------------------------------------------------------------------------ */
 
 static bool put(int fd, uint32_t type, uint32_t tx, const void *data, size_t len)
 {
-	struct frame f = { .hdr = { .type = type, .tx_id = tx, .req_id = 7, .len = len } };
-
-	memcpy(f.data, data, len);
-	return write(fd, &f, sizeof(f.hdr) + len) == (ssize_t)(sizeof(f.hdr) + len);
-}
-
-static bool get_bytes(int fd, void *to, size_t n, int ms)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	size_t have = 0;
-	ssize_t got;
-
-	for (; have < n; have += got) {
-		if (poll(&p, 1, ms) != 1)
-			return false;
-		got = read(fd, (char *)to + have, n - have);
-		if (got <= 0)
-			return false;
-	}
-	return true;
-}
-
-static bool get_in(int fd, struct frame *f, int ms)
-{
-	if (!get_bytes(fd, &f->hdr, sizeof(f->hdr), ms) || f->hdr.len > XENSTORE_PAYLOAD_MAX ||
-	    !get_bytes(fd, f->data, f->hdr.len, ms))
-		return false;
-	f->data[f->hdr.len] = '\0';
-	return true;
+	return frame_put(fd, type, 7, tx, data, len);
 }
 
 /* What would be waited for for ever is a failure, and to be told. */
 static bool get(int fd, struct frame *f)
 {
-	return get_in(fd, f, 4 * timeout_ms + SLACK_MS);
+	return frame_get(fd, f, 4 * timeout_ms + SLACK_MS);
 }
 
 static void count(const char *kind)
@@ -193,7 +149,7 @@ static void *kernel_user(void *arg)
 	kernel_asked = kernel_told = 0;
 	for (i = 0; i < 2 * ROUNDS; i++) {
 		kernel_asked += put(fd, XS_READ, 0, LIT("domid"));
-		kernel_told += get_in(fd, &f, timeout_ms);
+		kernel_told += frame_get(fd, &f, timeout_ms);
 	}
 	close(fd);
 	return NULL;

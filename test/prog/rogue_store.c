@@ -31,6 +31,7 @@
 #include <unistd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include "frame.h"
 #include "rogue_page.h"
 
 #define NODES		512
@@ -41,11 +42,6 @@
 
 struct node { char path[256], value[256]; };
 struct watch { char path[256], token[64]; };
-struct frame {
-	struct xsd_sockmsg hdr;
-	char data[XENSTORE_PAYLOAD_MAX + 1];
-};
-
 struct trick {
 	const char *name;
 	void (*play)(const struct trick *t, struct frame *reply);

@@ -17,7 +17,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -26,15 +25,12 @@
 #include <time.h>
 #include <unistd.h>
 #include <xen/io/xs_wire.h>
+#include "frame.h"
+#include "tap.h"
 
 #define THREADS_MAX	64
 #define VALUE_MAX	2000
 #define ANSWER_MS	60000	/* no reply for this long is a failure */
-
-struct frame {
-	struct xsd_sockmsg hdr;
-	char data[XENSTORE_PAYLOAD_MAX + 1];
-};
 
 struct worker {
 	pthread_t thread;
@@ -44,57 +40,20 @@ struct worker {
 
 static const char *node;
 static volatile sig_atomic_t stop;
-static bool bad;
 
 static void on_term(int sig)
 {
 	stop = 1;
 }
 
-static void check(bool good, const char *fmt, ...)
+static bool put(int fd, uint32_t type, uint32_t tx, const void *data, size_t len)
 {
-	va_list ap;
-
-	printf(good ? "ok - " : "not ok - ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	fflush(stdout);
-	bad |= !good;
-}
-
-static bool read_all(int fd, void *buf, size_t len)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	size_t done = 0;
-	ssize_t n;
-
-	for (; done < len; done += n) {
-		if (poll(&p, 1, ANSWER_MS) != 1)
-			return false;
-		n = read(fd, (char *)buf + done, len - done);
-		if (n <= 0)
-			return false;
-	}
-	return true;
+	return frame_put(fd, type, 7, tx, data, len);
 }
 
 static bool get(int fd, struct frame *f)
 {
-	if (!read_all(fd, &f->hdr, sizeof(f->hdr)) || f->hdr.len > XENSTORE_PAYLOAD_MAX ||
-	    !read_all(fd, f->data, f->hdr.len))
-		return false;
-	f->data[f->hdr.len] = '\0';
-	return true;
-}
-
-static bool put(int fd, uint32_t type, uint32_t tx, const void *data, size_t len)
-{
-	struct frame f = { .hdr = { .type = type, .tx_id = tx, .req_id = 7, .len = len } };
-
-	memcpy(f.data, data, len);
-	return write(fd, &f, sizeof(f.hdr) + len) == (ssize_t)(sizeof(f.hdr) + len);
+	return frame_get(fd, f, ANSWER_MS);
 }
 
 static unsigned long now_us(void)
@@ -246,5 +205,5 @@ int main(int argc, char **argv)
 	      requests, failed, slowest / 1000);
 	check(events == writes + 1, "%lu writes by dom0, %lu events (the first is for the watch)",
 	      writes, events);
-	return bad;
+	return bad != 0;
 }

@@ -14,7 +14,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -27,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 #include <xen/io/xs_wire.h>
+#include "tap.h"
 
 #define FILES		6	/* that a process has open */
 #define CALL_SECONDS	10
@@ -34,20 +34,7 @@
 
 static char **names;
 static int nnames;
-static int bad;
 static volatile struct { unsigned long calls, good; } *sums;	/* one for each process */
-
-static void check(bool good, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf(good ? "ok - " : "not ok - ");
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-	bad |= !good;
-}
 
 static void on_alarm(int sig)
 {
@@ -256,5 +243,5 @@ int main(int argc, char **argv)
 		fprintf(stderr, "throw SEED SECONDS PROCESSES FILE…, throw nobody FILE…\n");
 		return 2;
 	}
-	return bad;
+	return bad != 0;
 }

@@ -11,7 +11,6 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -20,30 +19,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <xen/io/xs_wire.h>
+#include "frame.h"
+#include "tap.h"
 
 #define ANSWER_MS	20000	/* a store under emulation is slow; one that is stuck is slower */
 
-struct frame {
-	struct xsd_sockmsg hdr;
-	char data[XENSTORE_PAYLOAD_MAX + 1];
-};
-
 static const char *node = "/dev/xen/xenbus";
 static char *volatile nowhere = (char *)1;	/* volatile: the compiler must not know */
-static int bad;
-
-static void check(bool good, const char *fmt, ...)
-{
-	va_list args;
-
-	printf(good ? "ok - " : "not ok - ");
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	putchar('\n');
-	fflush(stdout);
-	bad += !good;
-}
 
 static int node_open(int flags)
 {
@@ -76,37 +58,15 @@ static bool write_all(int fd, const void *buf, size_t len)
 
 static bool ask(int fd, uint32_t type, uint32_t id, uint32_t tx, const void *data, size_t len)
 {
-	struct frame f;
-
-	return write_all(fd, &f, make(&f, type, id, tx, data, len));
-}
-
-static bool read_all(int fd, void *buf, size_t len)
-{
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < len) {
-		if (poll(&p, 1, ANSWER_MS) != 1)
-			return false;
-		n = read(fd, (char *)buf + done, len - done);
-		if (n <= 0)
-			return false;
-		done += n;
-	}
-	return true;
+	return frame_put(fd, type, id, tx, data, len);
 }
 
 static bool get(int fd, struct frame *f)
 {
-	if (!read_all(fd, &f->hdr, sizeof(f->hdr)) || f->hdr.len > XENSTORE_PAYLOAD_MAX ||
-	    !read_all(fd, f->data, f->hdr.len)) {
-		memset(&f->hdr, 0xff, sizeof(f->hdr));
-		return false;
-	}
-	f->data[f->hdr.len] = '\0';
-	return true;
+	if (frame_get(fd, f, ANSWER_MS))
+		return true;
+	memset(&f->hdr, 0xff, sizeof(f->hdr));
+	return false;
 }
 
 /* The next frame that is no event. */
