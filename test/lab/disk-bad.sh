@@ -4,7 +4,7 @@
 #
 # disk-bad.sh - a disk whose backend lies: what it answers fits no request, its index runs away, its
 # keys make no disk. Whoever reads gets an error, the log says why, once, and all is well again when
-# the backend is. dom0's half tells the backend (test/bad_disk) how to lie.
+# the backend is. dom0's half tells the backend (bad_disk.ko) how to lie.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 

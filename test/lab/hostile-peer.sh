@@ -4,7 +4,7 @@
 # timeout: 120
 # turns: by the day
 #
-# hostile-peer.sh - an echo device whose backend lies (test/bad_echo, told by dom0's half): about
+# hostile-peer.sh - an echo device whose backend lies (bad_echo.ko, told by dom0's half): about
 # its answers, its indices, its page, its channel, and its state. Whoever uses the device gets an
 # error or waits as long as he wants to, the log says why, once, and all is well again when the
 # backend is. disk-bad does the same to a disk.

@@ -14,10 +14,9 @@
 #include <linux/prandom.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
-#include <xen/events.h>
 #include <xen/page.h>
-#include <xen/xenbus.h>
 #include <xsecho.h>
+#include "bad_back.h"
 
 /**
  * struct bad_echo - the device
@@ -142,8 +141,7 @@ static void close_channel(struct bad_echo *e)
 static void let_go(struct bad_echo *e)
 {
 	close_channel(e);
-	xenbus_unmap_ring_vfree(e->dev, e->page);
-	e->page = NULL;
+	bad_back_unmap(e->dev, &e->page);
 }
 
 static const struct lie lies[] = {
@@ -208,8 +206,10 @@ static irqreturn_t on_event(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-static void disconnect(struct bad_echo *e)
+static void disconnect(struct xenbus_device *dev)
 {
+	struct bad_echo *e = dev_get_drvdata(&dev->dev);
+
 	if (!e->page)
 		return;
 	if (!lie->keep) {
@@ -221,30 +221,21 @@ static void disconnect(struct bad_echo *e)
 	e->page = NULL;
 }
 
-static int connect(struct bad_echo *e)
+static int connect(struct xenbus_device *dev)
 {
-	struct xenbus_device *dev = e->dev;
+	struct bad_echo *e = dev_get_drvdata(&dev->dev);
 	unsigned int port;
-	grant_ref_t ref;
 	int err;
 
 	if (lie->never_map)
 		return 0;
-	err = xenbus_gather(XBT_NIL, dev->otherend, "ring-ref", "%u", &ref,
-			    "event-channel", "%u", &port, NULL);
-	if (!err)
-		err = xenbus_map_ring_valloc(dev, &ref, 1, &e->page);
-	if (err) {
-		e->page = NULL;
+	err = bad_back_map(dev, &e->page, &port);
+	if (err)
 		return err;
-	}
 	BACK_RING_INIT(&e->ring, (struct xsecho_sring *)e->page, XEN_PAGE_SIZE);
-	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(dev, port, on_event, 0, "bad_echo", e);
-	if (err < 0) {
-		xenbus_unmap_ring_vfree(dev, e->page);
-		e->page = NULL;
+	err = bad_back_bind(dev, &e->page, port, on_event, e);
+	if (err < 0)
 		return err;
-	}
 	e->irq = err;
 	return 0;
 }
@@ -262,10 +253,8 @@ static int set_bad(const char *value, const struct kernel_param *kp)
 		return -EINVAL;
 	mutex_lock(&lock);
 	WRITE_ONCE(lie, &lies[i]);
-	if (device && device->kept) {
-		xenbus_unmap_ring_vfree(device->dev, device->kept);
-		device->kept = NULL;
-	}
+	if (device && device->kept)
+		bad_back_unmap(device->dev, &device->kept);
 	if (device && device->page && lie->now)
 		lie->now(device);
 	mutex_unlock(&lock);
@@ -287,38 +276,12 @@ MODULE_PARM_DESC(bad, "what is wrong: a name of the table in bad_echo.c");
 
 /* ---- the handshake ---------------------------------------------------------------------- */
 
-static void step(struct bad_echo *e, enum xenbus_state front)
-{
-	struct xenbus_device *dev = e->dev;
-
-	switch (front) {
-	case XenbusStateInitialising:
-		if (dev->state == XenbusStateClosed)
-			xenbus_switch_state(dev, XenbusStateInitWait);
-		break;
-	case XenbusStateInitialised:
-		if (dev->state == XenbusStateInitWait && !connect(e))
-			xenbus_switch_state(dev, XenbusStateConnected);
-		break;
-	case XenbusStateClosing:
-		xenbus_switch_state(dev, XenbusStateClosing);
-		break;
-	case XenbusStateClosed:
-		disconnect(e);
-		xenbus_switch_state(dev, XenbusStateClosed);
-		break;
-	default:
-		break;
-	}
-}
-
 static void frontend_changed(struct xenbus_device *dev, enum xenbus_state front)
 {
-	bool over = front == XenbusStateUnknown ||
-		(front == XenbusStateClosed && !xenbus_dev_is_online(dev));
+	bool over = bad_back_over(dev, front);
 
 	mutex_lock(&lock);
-	step(dev_get_drvdata(&dev->dev), front);
+	bad_back_step(dev, front, connect, disconnect);
 	mutex_unlock(&lock);
 	if (over)
 		device_unregister(&dev->dev);
@@ -348,7 +311,7 @@ static void bad_remove(struct xenbus_device *dev)
 	if (e->page)
 		let_go(e);
 	if (e->kept)
-		xenbus_unmap_ring_vfree(dev, e->kept);
+		bad_back_unmap(dev, &e->kept);
 	mutex_unlock(&lock);
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(e);

@@ -13,10 +13,9 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/workqueue.h>
-#include <xen/events.h>
 #include <xen/interface/io/blkif.h>
 #include <xen/page.h>
-#include <xen/xenbus.h>
+#include "bad_back.h"
 
 static char bad[16] = "none";
 module_param_string(bad, bad, sizeof(bad), 0644);
@@ -85,39 +84,34 @@ static irqreturn_t on_event(int irq, void *data)
 	return IRQ_HANDLED;
 }
 
-static void disconnect(struct bad_disk *d)
+static void let_go(struct bad_disk *d)
 {
 	if (!d->page)
 		return;
 	disable_irq(d->irq);
 	cancel_work_sync(&d->work);
 	unbind_from_irqhandler(d->irq, d);
-	xenbus_unmap_ring_vfree(d->dev, d->page);
-	d->page = NULL;
+	bad_back_unmap(d->dev, &d->page);
 }
 
-static int connect(struct bad_disk *d)
+static void disconnect(struct xenbus_device *dev)
 {
-	struct xenbus_device *dev = d->dev;
+	let_go(dev_get_drvdata(&dev->dev));
+}
+
+static int connect(struct xenbus_device *dev)
+{
+	struct bad_disk *d = dev_get_drvdata(&dev->dev);
 	unsigned int port;
-	grant_ref_t ref;
 	int err;
 
-	err = xenbus_gather(XBT_NIL, dev->otherend, "ring-ref", "%u", &ref,
-			    "event-channel", "%u", &port, NULL);
-	if (!err)
-		err = xenbus_map_ring_valloc(dev, &ref, 1, &d->page);
-	if (err) {
-		d->page = NULL;
+	err = bad_back_map(dev, &d->page, &port);
+	if (err)
 		return err;
-	}
 	BACK_RING_INIT(&d->ring, (struct blkif_sring *)d->page, XEN_PAGE_SIZE);
-	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(dev, port, on_event, 0, "bad_disk", d);
-	if (err < 0) {
-		xenbus_unmap_ring_vfree(dev, d->page);
-		d->page = NULL;
+	err = bad_back_bind(dev, &d->page, port, on_event, d);
+	if (err < 0)
 		return err;
-	}
 	d->irq = err;
 	xenbus_printf(XBT_NIL, dev->nodename, "sectors", "%u", 2048);
 	xenbus_printf(XBT_NIL, dev->nodename, "info", "%u", 0);
@@ -127,32 +121,11 @@ static int connect(struct bad_disk *d)
 
 static void frontend_changed(struct xenbus_device *dev, enum xenbus_state front)
 {
-	struct bad_disk *d = dev_get_drvdata(&dev->dev);
+	bool over = bad_back_over(dev, front);
 
-	switch (front) {
-	case XenbusStateInitialising:
-		if (dev->state == XenbusStateClosed)
-			xenbus_switch_state(dev, XenbusStateInitWait);
-		break;
-	case XenbusStateInitialised:
-		if (dev->state == XenbusStateInitWait && !connect(d))
-			xenbus_switch_state(dev, XenbusStateConnected);
-		break;
-	case XenbusStateClosing:
-		xenbus_switch_state(dev, XenbusStateClosing);
-		break;
-	case XenbusStateClosed:
-		disconnect(d);
-		xenbus_switch_state(dev, XenbusStateClosed);
-		if (!xenbus_dev_is_online(dev))
-			device_unregister(&dev->dev);
-		break;
-	case XenbusStateUnknown:
+	bad_back_step(dev, front, connect, disconnect);
+	if (over)
 		device_unregister(&dev->dev);
-		break;
-	default:
-		break;
-	}
 }
 
 static int bad_probe(struct xenbus_device *dev, const struct xenbus_device_id *id)
@@ -171,7 +144,7 @@ static void bad_remove(struct xenbus_device *dev)
 {
 	struct bad_disk *d = dev_get_drvdata(&dev->dev);
 
-	disconnect(d);
+	let_go(d);
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(d);
 }
