@@ -309,14 +309,17 @@ static int flight_init(struct flight *f, struct xs_front_dev *dev, u32 state, bo
 	f->next = state;
 	f->looks = dev->has_state ? LOOK_THERE : LOOKS;
 	f->ops = kcalloc(n, sizeof(*f->ops), GFP_KERNEL);
-	f->paths[LOOK_OWN] = kasprintf(GFP_KERNEL, "%s/state", dev->node);
-	f->paths[LOOK_BACK] = kasprintf(GFP_KERNEL, "%s/state", dev->backend);
-	f->paths[LOOK_THERE] = kasprintf(GFP_KERNEL, "%s/backend", dev->node);
-	if (!f->ops || !f->paths[LOOK_OWN] || !f->paths[LOOK_BACK] || !f->paths[LOOK_THERE])
+	if (!f->ops)
 		return -ENOMEM;
 	snprintf(f->state, sizeof(f->state), "%u", state);
-	for (i = 0; i < f->looks; i++)
+	for (i = 0; i < f->looks; i++) {
+		f->paths[i] = kasprintf(GFP_KERNEL, "%s/%s",
+					i == LOOK_BACK ? dev->backend : dev->node,
+					i == LOOK_THERE ? "backend" : "state");
+		if (!f->paths[i])
+			return -ENOMEM;
 		add_op(f, XS_OP_READ, f->paths[i], f->read[i], sizeof(f->read[i]));
+	}
 	if (with_keys)
 		list_for_each_entry(key, &dev->keys, link)
 			add_op(f, XS_OP_WRITE, key->path, key->value, strlen(key->value));
