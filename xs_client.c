@@ -80,11 +80,9 @@ static void note_odd(void)
 /* When has the store said something whole? */
 static void note_heard(void)
 {
-	u64 heard = xs_conn_heard(&client.conn);
-
-	if (heard == client.heard)
+	if (client.conn.heard == client.heard)
 		return;
-	client.heard = heard;
+	client.heard = client.conn.heard;
 	client.heard_at = jiffies;
 	note_odd();
 }
@@ -199,11 +197,11 @@ static void on_expire(struct work_struct *work)
 	arm_expire(first);
 	wake_up_all(&client.idle);
 	spin_unlock_irq(&client.lock);
-	if (before)
-		pr_warn_ratelimited("no reply to %llu requests in %u s: %s\n", before,
-				    READ_ONCE(xs_timeout), silence());
-	if (before)
-		look_if_stuck();
+	if (!before)
+		return;
+	pr_warn_ratelimited("no reply to %llu requests in %u s: %s\n", before,
+			    READ_ONCE(xs_timeout), silence());
+	look_if_stuck();
 }
 
 /* Called with client.lock held. */

@@ -39,7 +39,7 @@ enum xs_life {
  * @way: how we got onto the page; constant from the start to the stop
  * @shadow: what the kernel's xenbus works on, while we are under it; NULL else
  * @life: see enum xs_life
- * @heard: what xs_conn_heard() was when it was looked at last
+ * @heard: the connection's count of messages when it was looked at last
  * @heard_at: when it grew, in jiffies
  * @wrong_type: of the connection's counter, what has been told
  * @bad_events: the same

@@ -165,17 +165,6 @@ bool xs_conn_idle(const struct xs_conn *conn)
 }
 
 /**
- * xs_conn_heard() - how many messages have come, whole
- * @conn: the connection
- *
- * Return: a number that grows with each reply, event or message that is somebody else's.
- */
-u64 xs_conn_heard(const struct xs_conn *conn)
-{
-	return conn->heard;
-}
-
-/**
  * xs_conn_stuck() - if no message comes any more, can the connection go on by itself?
  * @conn: the connection
  *

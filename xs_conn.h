@@ -161,7 +161,7 @@ struct xs_slot {
  * @allowed: see @paused
  * @seeking: response bytes are thrown away until the reply to @seek_id comes
  * @broken: 0, or the errno with which the ring broke
- * @heard: see xs_conn_heard()
+ * @heard: messages that have come, whole: replies, events and what is somebody else's
  * @stats: counters
  * @event_buf: the payload of the event that is being received
  * @spill: the rest of @orphan
@@ -222,7 +222,6 @@ void xs_conn_pause(struct xs_conn *conn);
 bool xs_conn_quiet(const struct xs_conn *conn);
 void xs_conn_give_up_seek(struct xs_conn *conn);
 bool xs_conn_idle(const struct xs_conn *conn);
-u64 xs_conn_heard(const struct xs_conn *conn);
 int xs_conn_stuck(const struct xs_conn *conn);
 u32 xs_conn_features(const struct xs_conn *conn);
 
