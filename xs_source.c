@@ -3,7 +3,7 @@
  * xs_source.c - watches at the server, and who shares them.
  *
  *   server ──event──▶ dispatch ──token──▶ source ─┬─▶ sub (a callback's watch, xs_watch.c)
- *                                                 └─▶ sub (an open file's, xs_dev.c) …
+ *                                                 └─▶ sub (an open file's, xs_dev_requests.c) …
  *
  * A source is one watch at the server, for one path and depth. All who watch that share it, since
  * the server counts watches for the whole guest. A newcomer to a source that stands gets its first
