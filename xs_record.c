@@ -150,8 +150,8 @@ struct xs_vec xs_seen_path(const struct xs_out *out)
 	    !(1u << out->hdr.type & HAS_PATH))
 		return path;
 	at = out->vec[0].base;
-	/* Most often it is a piece by itself; the search is for what came over the device node. */
-	nul = out->nvec > 1 || out->hdr.type == XS_READ ? at + out->vec[0].len - 1 : NULL;
+	/* A piece by itself is a path of ours; what came over the device node may be several. */
+	nul = out->nvec > 1 ? at + out->vec[0].len - 1 : NULL;
 	if (!nul || *nul)
 		nul = memchr(at, '\0', out->vec[0].len);
 	if (!nul)

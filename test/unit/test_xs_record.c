@@ -185,27 +185,34 @@ static void path_and_rest(void **state)
 		const char *text;
 		u32 len;
 		const char *path, *rest;
+		u32 rest_len;
 	} row[] = {
-		{ XS_READ,      TEXT("a/b\0"),             "a/b", "" },
-		{ XS_READ,      TEXT("a/b"),               "",    "a/b" },	/* not a string */
-		{ XS_READ,      TEXT(""),                  "",    "" },
-		{ XS_WRITE,     TEXT("a/b\0|secret"),      "a/b", "secret" },
-		{ XS_WRITE,     TEXT("a/b\0|se|cret"),     "a/b", "secret" },
-		{ XS_WRITE,     TEXT("a/b\0secret"),       "a/b", "secret" },
-		{ XS_WRITE,     TEXT("a/b\0sec|ret"),      "a/b", "secret" },
-		{ XS_WRITE,     TEXT("a/b\0|"),            "a/b", "" },
-		{ XS_WRITE,     TEXT("a/b\0"),             "a/b", "" },
-		{ XS_WRITE,     TEXT("all of it secret"),  "",    "all of it secret" },
-		{ XS_WATCH,     TEXT("a\0|token|5"),       "a",   "token5" },
-		{ XS_WATCH,     TEXT("a\0token"),          "a",   "token" },
-		{ XS_SET_PERMS, TEXT("a\0n0"),             "a",   "n0" },
-		{ XS_TRANSACTION_END,   TEXT("T\0"),       "T",   "" },
-		{ XS_TRANSACTION_START, TEXT("x"),         "",    "x" },
-		{ XS_GET_DOMAIN_PATH,   TEXT("7\0"),       "7",   "" },
-		{ XS_CONTROL,   TEXT("words"),             "",    "words" },
-		{ 31,           TEXT("words"),             "",    "words" },
-		{ 99,           TEXT("words"),             "",    "words" },
-		{ 0xffffffff,   TEXT("words"),             "",    "words" },
+		{ XS_READ,      TEXT("a/b\0"),             "a/b", TEXT("") },
+		{ XS_READ,      TEXT("a/b"),               "",    TEXT("a/b") },	/* not a string */
+		{ XS_READ,      TEXT(""),                  "",    TEXT("") },
+		{ XS_WRITE,     TEXT("a/b\0|secret"),      "a/b", TEXT("secret") },
+		{ XS_WRITE,     TEXT("a/b\0|se|cret"),     "a/b", TEXT("secret") },
+		{ XS_WRITE,     TEXT("a/b\0secret"),       "a/b", TEXT("secret") },
+		{ XS_WRITE,     TEXT("a/b\0sec|ret"),      "a/b", TEXT("secret") },
+		{ XS_WRITE,     TEXT("a/b\0|"),            "a/b", TEXT("") },
+		{ XS_WRITE,     TEXT("a/b\0"),             "a/b", TEXT("") },
+		{ XS_WRITE,     TEXT("all of it secret"),  "",    TEXT("all of it secret") },
+		{ XS_WATCH,     TEXT("a\0|token|5"),       "a",   TEXT("token5") },
+		{ XS_WATCH,     TEXT("a\0token"),          "a",   TEXT("token") },
+		{ XS_SET_PERMS, TEXT("a\0n0"),             "a",   TEXT("n0") },
+		{ XS_TRANSACTION_END,   TEXT("T\0"),       "T",   TEXT("") },
+		{ XS_TRANSACTION_START, TEXT("x"),         "",    TEXT("x") },
+		{ XS_GET_DOMAIN_PATH,   TEXT("7\0"),       "7",   TEXT("") },
+		{ XS_CONTROL,   TEXT("words"),             "",    TEXT("words") },
+		{ 31,           TEXT("words"),             "",    TEXT("words") },
+		{ 99,           TEXT("words"),             "",    TEXT("words") },
+		{ 0xffffffff,   TEXT("words"),             "",    TEXT("words") },
+		{ XS_READ,      TEXT("a\0b\0"),            "a",   TEXT("b\0") },
+		{ XS_WATCH,     TEXT("a\0token\0"),       "a",   TEXT("token\0") },	/* one piece */
+		{ XS_WRITE,     TEXT("\0|secret"),        "",    TEXT("\0secret") },
+		{ XS_WRITE,     TEXT("|secret"),          "",    TEXT("secret") },
+		{ XS_CONTROL,   TEXT("words\0more"),      "",    TEXT("words\0more") },
+		{ 32,           TEXT("words\0"),          "",    TEXT("words\0") },
 	};
 	char *pieces[XS_OUT_VECS], rest[64];
 	struct xs_vec path, vec[XS_OUT_VECS];
@@ -219,9 +226,11 @@ static void path_and_rest(void **state)
 		    (path.len && memcmp(path.base, row[i].path, path.len)))
 			fail_msg("row %u: path of %u bytes", i, path.len);
 		len = 0;
-		for (j = 0; j < xs_seen_rest(&out, path.len, vec); len += vec[j++].len)
+		for (j = 0; j < xs_seen_rest(&out, path.len, vec); len += vec[j++].len) {
+			assert_true(vec[j].len > 0);
 			memcpy(rest + len, vec[j].base, vec[j].len);
-		if (len != strlen(row[i].rest) || memcmp(rest, row[i].rest, len))
+		}
+		if (len != row[i].rest_len || memcmp(rest, row[i].rest, len))
 			fail_msg("row %u: the rest has %u bytes", i, len);
 		while (n)
 			free(pieces[--n]);
@@ -238,12 +247,16 @@ static void states(void **state)
 		{ "backend/vif/1/0/state", true },
 		{ "/local/domain/0/backend/vif/1/0/state", true },
 		{ "/local/domain/12/device/vif/0/state", true },
+		{ "/local/domain/19/device/vif/0/state", true },
+		{ "/local/domain/0/state", false },
+		{ "/local/domain/12345/state", false },
 		{ "/local/domain/device/vif/0/state", false },
 		{ "/local/domain/1", false },
 		{ "/local/domain/1/data/state", false },
 		{ "data/state", false },
 		{ "device/vif/0/mac", false },
 		{ "device/vif/0/xstate", false },
+		{ "device/vif/0/stats", false },
 		{ "devices/vif/0/state", false },
 		{ "/device/vif/0/state", false },
 		{ "state", false },
