@@ -29,7 +29,15 @@ class Mutant:
     function: str
     line: str           # as it stands, without what is around it
     what: str
-    text: str = dataclasses.field(compare=False, repr=False)
+    text: str = dataclasses.field(compare=False, repr=False)    # of the whole file
+    span: tuple[int, int] = dataclasses.field(compare=False)    # its function in the file as it is
+
+    longer: int = dataclasses.field(compare=False)              # by so much than the file as it is
+
+    @property
+    def source(self) -> str:
+        """The function with the change; empty for a change that is in none."""
+        return self.text[self.span[0]:self.span[1] + self.longer] if self.span[1] else ""
 
     @property
     def name(self) -> str:
@@ -98,10 +106,9 @@ def mutants(file: str, text: str) -> list[Mutant]:
     everything = [c for c in changes(code)
                   if any(start <= c[0] < end for start, end in body)] + list(table_cells(text))
     for start, end, new, what in sorted(everything):
-        function = next((name for (at, name), (_, last) in zip(heads, body)
-                         if at <= start < last), "table")
-        if start < code.find("{\n", next((a for a, n in heads if n == function), 0)) and heads \
-                and function != "table":
+        at, function, last = next(((at, name, last) for (at, name), (_, last) in zip(heads, body)
+                                   if at <= start < last), (0, "table", -3))
+        if start < code.find("{\n", at) and function != "table":
             continue                    # the function's head is its type
         line = text[text.rfind("\n", 0, start) + 1:text.find("\n", start)].strip()
         # The code itself and not its blanks: a condition keeps its strings.
@@ -111,5 +118,59 @@ def mutants(file: str, text: str) -> list[Mutant]:
         seen[key] = seen.get(key, 0) + 1
         if seen[key] > 1:
             what += f" ({seen[key]})"
-        found.append(Mutant(file, function, line, what, text[:start] + new + text[end:]))
+        found.append(Mutant(file, function, line, what, text[:start] + new + text[end:],
+                            (at, last + 3), len(new) - (end - start)))
     return found
+
+
+# Which change is made is said from outside, once for each run of the program.
+PRELUDE = """static int the_change;
+extern char *getenv(const char *);
+extern int atoi(const char *);
+__attribute__((constructor)) static void choose_the_change(void)
+{
+	the_change = getenv("THE_CHANGE") ? atoi(getenv("THE_CHANGE")) : 0;
+}
+"""
+
+
+def arguments(params: str) -> str:
+    """The names of a function's parameters, for a call."""
+    depth, parts = 0, [""]
+    for c in params:
+        depth += (c == "(") - (c == ")")
+        if c == "," and not depth:
+            parts.append("")
+        else:
+            parts[-1] += c
+    names = [re.search(r"\(\*(\w+)\)|(\w+)\W*$", part) for part in parts if part.strip() != "void"]
+    return ", ".join(m[1] or m[2] for m in names if m)
+
+
+def merged(text: str, chosen: dict[int, Mutant]) -> tuple[str, dict[int, range]]:
+    """The file with all those changes in it, from number 1 on, of which $THE_CHANGE is made; and
+    the lines of each. A function is there once for each of its changes, and one that chooses.
+    A change that is in no function is alone, and made."""
+    for mutant in chosen.values():
+        if not mutant.source:
+            return mutant.text, {}
+    out, at, lines = PRELUDE, 0, {}
+    for span in sorted({m.span for m in chosen.values()}):
+        whole = text[span[0]:span[1]]
+        head = whole[:whole.index("\n{\n")]
+        name, params = re.search(r"\b(\w+)\((.*)\)$", re.sub(r"\s+", " ", head)).groups()
+        out += f"{text[at:span[0]]}{head};\n"
+        mine = {n: m.source for n, m in chosen.items() if m.span == span}
+        for number, source in {0: whole, **mine}.items():
+            copy = re.sub(rf"\b{name}\(", f"{name}__{number}(", source, count=1)
+            first = out.count("\n") + 1
+            out += copy if copy.startswith("static ") else "static " + copy
+            lines[number] = range(first, out.count("\n") + 1)
+        out += f"{head}\n{{\n\tswitch (the_change) {{\n"
+        for number in [*mine, 0]:
+            case = f"case {number}" if number else "default"
+            out += f"\t{case}:\n\t\treturn {name}__{number}({arguments(params)});\n"
+        out += "\t}\n}\n"
+        at = span[1]
+    lines.pop(0, None)
+    return out + text[at:], lines
