@@ -189,4 +189,32 @@ static inline void memcpy_to_bvec(struct bio_vec *v, const char *from)
 #endif
 #endif /* XS_COMPAT_BLK */
 
+/* ---- backends; for who defines XS_COMPAT_BACK before -------------------------------------- */
+
+#ifdef XS_COMPAT_BACK
+#include <xen/events.h>
+#include <xen/xenbus.h>
+
+/* What remove() of a struct xenbus_driver gives: nothing, any more. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 1, 0)
+#define XS_REMOVE_GIVES		void
+#define XS_REMOVED
+#else
+#define XS_REMOVE_GIVES		int
+#define XS_REMOVED		0
+#endif
+
+/* Binds the frontend's event channel; the handler has to say when it is done. */
+static inline int xs_bind_frontend(struct xenbus_device *dev, evtchn_port_t port,
+				   irq_handler_t handler, const char *name, void *arg)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 12, 0)
+	return bind_interdomain_evtchn_to_irqhandler_lateeoi(dev, port, handler, 0, name, arg);
+#else
+	return bind_interdomain_evtchn_to_irqhandler_lateeoi(dev->otherend_id, port, handler, 0,
+							     name, arg);
+#endif
+}
+#endif /* XS_COMPAT_BACK */
+
 #endif /* XS_COMPAT_H */

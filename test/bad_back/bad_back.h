@@ -5,8 +5,8 @@
 #ifndef BAD_BACK_H
 #define BAD_BACK_H
 
-#include <xen/events.h>
-#include <xen/xenbus.h>
+#define XS_COMPAT_BACK
+#include <xs_compat.h>
 
 /* Maps the page that the frontend has published, and says its event channel. */
 static inline int bad_back_map(struct xenbus_device *dev, void **page, unsigned int *port)
@@ -33,8 +33,7 @@ static inline void bad_back_unmap(struct xenbus_device *dev, void **page)
 static inline int bad_back_bind(struct xenbus_device *dev, void **page, unsigned int port,
 				irq_handler_t handler, void *data)
 {
-	int irq = bind_interdomain_evtchn_to_irqhandler_lateeoi(dev, port, handler, 0,
-								KBUILD_MODNAME, data);
+	int irq = xs_bind_frontend(dev, port, handler, KBUILD_MODNAME, data);
 
 	if (irq < 0)
 		bad_back_unmap(dev, page);

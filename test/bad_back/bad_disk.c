@@ -140,13 +140,14 @@ static int bad_probe(struct xenbus_device *dev, const struct xenbus_device_id *i
 	return xenbus_switch_state(dev, XenbusStateInitWait);
 }
 
-static void bad_remove(struct xenbus_device *dev)
+static XS_REMOVE_GIVES bad_remove(struct xenbus_device *dev)
 {
 	struct bad_disk *d = dev_get_drvdata(&dev->dev);
 
 	let_go(d);
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(d);
+	return XS_REMOVED;
 }
 
 static const struct xenbus_device_id bad_ids[] = {

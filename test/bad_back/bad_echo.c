@@ -302,7 +302,7 @@ static int bad_probe(struct xenbus_device *dev, const struct xenbus_device_id *i
 	return xenbus_switch_state(dev, XenbusStateInitWait);
 }
 
-static void bad_remove(struct xenbus_device *dev)
+static XS_REMOVE_GIVES bad_remove(struct xenbus_device *dev)
 {
 	struct bad_echo *e = dev_get_drvdata(&dev->dev);
 
@@ -315,6 +315,7 @@ static void bad_remove(struct xenbus_device *dev)
 	mutex_unlock(&lock);
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(e);
+	return XS_REMOVED;
 }
 
 static const struct xenbus_device_id bad_ids[] = {

@@ -22,6 +22,8 @@
 #include <xen/page.h>
 #include <xen/xenbus.h>
 #include <xsecho.h>
+#define XS_COMPAT_BACK
+#include <xs_compat.h>
 
 #define PORTION	64	/* requests served before others have a turn */
 
@@ -127,8 +129,7 @@ static int connect(struct echo_back *e)
 		return err;	/* xenbus has said why */
 	}
 	BACK_RING_INIT(&e->ring, (struct xsecho_sring *)e->page, XEN_PAGE_SIZE);
-	err = bind_interdomain_evtchn_to_irqhandler_lateeoi(dev, port, on_event, 0,
-							    "echo_back", e);
+	err = xs_bind_frontend(dev, port, on_event, "echo_back", e);
 	if (err < 0) {
 		xenbus_unmap_ring_vfree(dev, e->page);
 		e->page = NULL;
@@ -200,13 +201,14 @@ static int echo_probe(struct xenbus_device *dev, const struct xenbus_device_id *
 	return 0;
 }
 
-static void echo_remove(struct xenbus_device *dev)
+static XS_REMOVE_GIVES echo_remove(struct xenbus_device *dev)
 {
 	struct echo_back *e = dev_get_drvdata(&dev->dev);
 
 	disconnect(e);
 	dev_set_drvdata(&dev->dev, NULL);
 	kfree(e);
+	return XS_REMOVED;
 }
 
 static const struct xenbus_device_id echo_ids[] = {
