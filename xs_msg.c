@@ -378,21 +378,21 @@ static const bool of_a_name[256] = {
  * that is longer than it takes, need not travel.
  *
  * Return: its length, without the NUL; -EINVAL for an empty path, a character, // or closing / that
- * the store does not take; -ENAMETOOLONG over 3072 bytes (absolute) or 2048 (relative).
+ * the store does not take; else -ENAMETOOLONG over 3072 bytes (absolute) or 2048 (relative).
  */
 int xs_path_check(const char *path)
 {
-	u32 max = path[0] == '/' ? XENSTORE_ABS_PATH_MAX : XENSTORE_REL_PATH_MAX, i;
+	size_t max = path[0] == '/' ? XENSTORE_ABS_PATH_MAX : XENSTORE_REL_PATH_MAX, i;
 
-	for (i = 0; i < max; i++) {
+	for (i = 0; path[i]; i++) {
 		if (of_a_name[(u8)path[i]])
 			continue;
-		if (!path[i])
-			return i ? (int)i : -EINVAL;
 		if (path[i] != '/' || path[i + 1] == '/' || (i && !path[i + 1]))
 			return -EINVAL;
 	}
-	return path[i] ? -ENAMETOOLONG : (int)max;
+	if (!i)
+		return -EINVAL;
+	return i > max ? -ENAMETOOLONG : (int)i;
 }
 
 /**

@@ -157,22 +157,24 @@ static bool fine(u32 i)
 }
 
 /* proof: path of=xs_path_check
- * For strings of all lengths: reads no byte behind the NUL, which is where the length says; only
- * what is longer than the store takes is too long. */
+ * For strings of all lengths: reads no byte behind the NUL, which is where the length says; what is
+ * longer than the store takes, and nothing else, is too long. */
 void path(void)
 {
 	u32 len = nondet_u32();
-	int got;
+	int got, most;
 
 	size = len + 1;
 	ASSUME(size);
 	text = some_bytes(size);
 	ASSUME(!text[len]);
+	most = text[0] == '/' ? 3072 : 2048;
 	got = xs_path_check(text);
 	MUST(got > 0 || got == -EINVAL || got == -ENAMETOOLONG, "one of three");
 	MUST(got < 0 || ((u32)got <= len && !text[got]), "the NUL is there");
+	MUST(got <= most, "not longer than the store takes");
 	if (got == -ENAMETOOLONG) {
-		MUST(len > (text[0] == '/' ? 3072 : 2048), "longer than the store takes");
+		MUST(len > (u32)most, "longer than the store takes");
 		REACH("too long");
 	}
 }
