@@ -422,17 +422,14 @@ static void keep(const struct xs_sight *s)
 static void seen(struct xs_conn *conn, enum xs_seen what, const struct xs_req *req,
 		 const struct xsd_sockmsg *hdr)
 {
-	struct xs_sight s;	/* filled in by hand: no need to clear what value[] has room for */
+	struct xs_sight s = {
+		.what = what,
+		.hdr = hdr,
+		.who = XS_WHO_UNKNOWN,
+		.us = XS_NO_TIME,
+	};
 	int state;
 
-	s.what = what;
-	s.hdr = hdr;
-	s.who = XS_WHO_UNKNOWN;
-	s.us = XS_NO_TIME;
-	s.path = (struct xs_vec){ NULL, 0 };
-	s.nvalue = 0;
-	s.late = false;
-	s.stray = false;
 	switch (what) {
 	case XS_SEEN_REQUEST:
 		see_request(&s, req);
