@@ -33,14 +33,14 @@ void xs_conn_init(struct xs_conn *conn, struct xenstore_domain_interface *page, 
  * xs_conn_attach() - go on with a store page, which may lie elsewhere than before
  * @conn: the connection, with nothing in flight
  * @page: the store page, mapped
+ *
+ * Of one that was in use, xs_conn_restart() comes next.
  */
 void xs_conn_attach(struct xs_conn *conn, struct xenstore_domain_interface *page)
 {
 	conn->page = (char *)page;
 	xs_ring_attach(&conn->req, page->req, &page->req_prod, &page->req_cons);
 	xs_ring_attach(&conn->rsp, page->rsp, &page->rsp_cons, &page->rsp_prod);
-	xs_in_init(&conn->in);
-	conn->signalled = false;
 }
 
 static u32 page_word(const struct xs_conn *conn, u32 offset)
@@ -67,7 +67,6 @@ static u32 id_of(const struct xs_conn *conn, u32 slot)
 static void begin(struct xs_req *req)
 {
 	req->state = XS_REQ_QUEUED;
-	req->result = 0;
 	req->error[0] = '\0';
 	req->next = NULL;
 }
@@ -206,7 +205,7 @@ static void free_slot(struct xs_conn *conn, u32 slot)
 	conn->stats.inflight--;
 }
 
-static bool unqueue(struct xs_conn *conn, struct xs_req *req)
+static void unqueue(struct xs_conn *conn, struct xs_req *req)
 {
 	struct xs_req **at;
 	u32 before = 0;
@@ -219,9 +218,8 @@ static bool unqueue(struct xs_conn *conn, struct xs_req *req)
 		*at = req->next;
 		if (!*at)
 			conn->tail = at;
-		return true;
+		return;
 	}
-	return false;
 }
 
 /**
@@ -291,9 +289,8 @@ void xs_conn_forget(struct xs_conn *conn, int err)
 		if (req)
 			finish(req, err);
 	}
-	/* of what has come in part nobody gets the rest */
-	conn->forgotten = conn->in.told && !conn->in.whole && !conn->receiving_stray &&
-		conn->in.hdr.type != XS_WATCH_EVENT;
+	/* of a reply of ours that has come in part nobody gets the rest */
+	conn->forgotten = !conn->receiving_stray;
 }
 
 /**
@@ -360,7 +357,6 @@ void xs_conn_restart(struct xs_conn *conn, bool fresh)
 	conn->seeking = false;
 	conn->paused = false;
 	conn->signalled = false;
-	conn->receiving = NULL;
 	xs_in_init(&conn->in);
 	if (!fresh) {
 		/* It was asked for a reconnection, and does not offer that any more. */
@@ -533,7 +529,6 @@ static int on_header(struct xs_conn *conn)
 	struct xs_slot *slot;
 	struct xs_req *req;
 
-	conn->receiving = NULL;
 	conn->receiving_stray = false;
 	conn->forgotten = false;
 	if (conn->seeking) {
@@ -652,11 +647,6 @@ static int seek_step(struct xs_conn *conn)
 	return step;
 }
 
-static bool between_messages(const struct xs_conn *conn)
-{
-	return conn->seeking || !conn->in.have || conn->in.whole;
-}
-
 /* Returns whether the server has to be signalled, or a negative errno. */
 static int receive(struct xs_conn *conn)
 {
@@ -664,7 +654,7 @@ static int receive(struct xs_conn *conn)
 
 	if (unread < 0)
 		return unread;
-	while (conn->rsp.n && !(conn->hold && between_messages(conn))) {
+	while (conn->rsp.n && !conn->hold) {
 		step = conn->seeking ? seek_step(conn) : xs_in_step(&conn->in, &conn->rsp);
 		/* A message may have no payload: then no byte has to come to end it. */
 		while (step == XS_IN_HEADER) {

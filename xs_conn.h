@@ -24,7 +24,7 @@
  *
  * Beside somebody else. Under the kernel's own xenbus (xs_shadow.h) not all that comes is ours.
  * Then stray() gets the messages that nobody here knows, skipped() the bytes before the stream's
- * start, and hold stops the receiver between two messages while there is no place for the next.
+ * start, and hold stops the receiver while there is no place for the next message.
  *
  * Pure: no allocation, lock, sleep, clock or log. The caller serialises all calls on a connection;
  * done(), event(), stray() and skipped() are called from inside xs_conn_pump(), xs_conn_expire(),
