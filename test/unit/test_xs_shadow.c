@@ -816,6 +816,7 @@ static void deaf_kernel(void **state)
 		assert_int_equal(w->k.events, 500);
 		for (n = 0; n < 500; n++)
 			assert_int_equal(w->k.event[n].hdr.req_id, n);	/* in their order */
+		assert_int_equal(w->c->stats.bytes_in, w->s.rsp_prod - i);
 		if (c)
 			check_call(c);
 		still_works(w);
@@ -1479,7 +1480,7 @@ static void come_and_go(void **state)
 static void pause(void **state)
 {
 	struct world *w = world();
-	struct call *before[20], *after[3];
+	struct call *before[20], *after[4];
 	u32 i;
 
 	w->s.twist = hold_all;
@@ -1487,13 +1488,21 @@ static void pause(void **state)
 		send_call(w, before[i] = call_pattern(8, i));
 	settled(w);
 	assert_false(xs_conn_quiet(w->c));
-	xs_conn_pause(w->c);			/* four wait for a slot */
-	for (i = 0; i < 3; i++)
+	xs_conn_pause(w->c);
+	xs_conn_pause(w->c);			/* four wait for a slot, not eight */
+	for (i = 0; i < 4; i++)
 		send_call(w, after[i] = call_pattern(9, i));
+	assert_true(xs_conn_abandon(w->c, &after[3]->req));
+	free_call(after[3]);
+	after[3] = call_pattern(9, 3);
+	assert_true(xs_conn_abandon(w->c, &after[0]->req));	/* the first that has to wait */
+	free_call(after[0]);
+	send_call(w, after[0] = after[3]);
 	assert_true(xs_conn_abandon(w->c, &before[17]->req));
 	free_call(before[17]);
 	assert_true(xs_conn_abandon(w->c, &after[1]->req));
 	free_call(after[1]);
+	assert_false(xs_conn_quiet(w->c));
 	release(w);
 	settled(w);
 	assert_int_equal(w->s.requests, 19);
@@ -1549,6 +1558,7 @@ static void forget_at(u32 cut, u32 who)
 	assert_true(xs_conn_quiet(w->c));
 	assert_true(xs_shadow_quiet(w->sh));
 	assert_int_equal(w->c->stats.inflight, 0);
+	assert_int_equal(w->c->stats.late, 1);
 	for (i = 0; i < 3; i++) {
 		assert_true(is_eio(&w->k.request[i]));
 		free_call(c[i]);
@@ -1571,6 +1581,39 @@ static void forget_every_cut(void **state)
 	for (who = 0; who < 3; who++)
 		for (cut = 16; cut < 16 + 60; cut++)
 			forget_at(cut, who);
+}
+
+/* What comes in part is a reply to what the kernel asked before we came: it gets it, whole. */
+static void forget_beside_a_stray(void **state)
+{
+	struct world *w;
+	struct call *c;
+	u32 cut;
+
+	for (cut = 1; cut < 16 + 100; cut++) {
+		w = world_before(cut, cut);
+		w->s.twist = hold_all;
+		ask_pattern(w, 0xabcd, 100);
+		settled(w);
+		come(w, 5);
+		c = sent(w, call_pattern(60, 1));
+		settled(w);
+		w->s.frame[0]->held = false;
+		w->s.chunk = cut;
+		w->s.event = true;
+		while (w->c->in.have != cut) {
+			assert_true(fs_step(&w->s));
+			fs_take_kick(&w->s);
+			assert_int_equal(pump(w), 0);
+		}
+		xs_conn_forget(w->c, -ETIMEDOUT);
+		assert_int_equal(c->req.result, -ETIMEDOUT);
+		free_call(c);
+		w->due = true;
+		settled(w);
+		check_kernel(w);
+		end(w);
+	}
 }
 
 /* One of ours is half sent when it is forgotten: it goes out to its end all the same. */
@@ -2124,6 +2167,7 @@ int main(void)
 		cmocka_unit_test(come_and_go),
 		cmocka_unit_test(pause),
 		cmocka_unit_test(forget_every_cut),
+		cmocka_unit_test(forget_beside_a_stray),
 		cmocka_unit_test(forget_half_sent),
 		cmocka_unit_test(quiet_vectors),
 		cmocka_unit_test(kernel_breaks_its_page),
