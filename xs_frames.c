@@ -296,7 +296,7 @@ static void see_request(struct xs_sight *s, const struct xs_req *req)
 	s->ns = time_of(slot->exact);
 	if (req) {
 		s->who = req->who;
-		s->path = xs_seen_path(&req->out);
+		s->path = xs_seen_path(&req->out, !req->raw);
 		s->nvalue = xs_seen_rest(&req->out, s->path.len, s->value);
 	}
 	slot->id = s->hdr->req_id;
@@ -327,7 +327,7 @@ static void see_reply(struct xs_sight *s, const struct xs_conn *conn, const stru
 	s->late = !req && !s->stray;
 	if (!req)
 		return;
-	s->path = xs_seen_path(&req->out);
+	s->path = xs_seen_path(&req->out, !req->raw);
 	s->nvalue = 1;
 	if (s->hdr->type == XS_ERROR && !req->raw) {
 		s->value[0].base = req->error;

@@ -138,10 +138,12 @@ const void *xs_records_next(const struct xs_records *r, struct xs_cursor *c, u32
 /**
  * xs_seen_path() - the path that a request is about
  * @out: the request
+ * @pieces: a path is a piece by itself, as this module makes them; what came over the device node
+ *	    or from the kernel's xenbus may be several strings in one
  *
  * Return: its first string, without the NUL; of length 0 where that is no path, or no string.
  */
-struct xs_vec xs_seen_path(const struct xs_out *out)
+struct xs_vec xs_seen_path(const struct xs_out *out, bool pieces)
 {
 	struct xs_vec path = { NULL, 0 };
 	const char *at, *nul;
@@ -150,11 +152,8 @@ struct xs_vec xs_seen_path(const struct xs_out *out)
 	    !(1u << out->hdr.type & HAS_PATH))
 		return path;
 	at = out->vec[0].base;
-	/* A piece by itself is a path of ours; what came over the device node may be several. */
-	nul = out->nvec > 1 ? at + out->vec[0].len - 1 : NULL;
+	nul = pieces ? at + out->vec[0].len - 1 : memchr(at, '\0', out->vec[0].len);
 	if (!nul || *nul)
-		nul = memchr(at, '\0', out->vec[0].len);
-	if (!nul)
 		return path;
 	path.base = at;
 	path.len = (u32)(nul - at);

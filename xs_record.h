@@ -49,7 +49,7 @@ void *xs_records_put(struct xs_records *r, u32 len);
 void xs_records_start(const struct xs_records *r, struct xs_cursor *c);
 const void *xs_records_next(const struct xs_records *r, struct xs_cursor *c, u32 *len, u64 *lost);
 
-struct xs_vec xs_seen_path(const struct xs_out *out);
+struct xs_vec xs_seen_path(const struct xs_out *out, bool pieces);
 u32 xs_seen_rest(const struct xs_out *out, u32 path_len, struct xs_vec *vec);
 bool xs_seen_state(const char *path, u32 len);
 u32 xs_escape(char *dst, const char *src, u32 len);

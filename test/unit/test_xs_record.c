@@ -215,16 +215,21 @@ static void path_and_rest(void **state)
 		{ 32,           TEXT("words\0"),          "",    TEXT("words\0") },
 	};
 	char *pieces[XS_OUT_VECS], rest[64];
-	struct xs_vec path, vec[XS_OUT_VECS];
+	struct xs_vec path, in_pieces, vec[XS_OUT_VECS];
+	bool one_string;
 	struct xs_out out;
 	u32 i, j, n, len;
 
 	for (i = 0; i < ARRAY_SIZE(row); i++) {
 		n = make(&out, row[i].type, row[i].text, row[i].len, pieces);
-		path = xs_seen_path(&out);
+		path = xs_seen_path(&out, false);
 		if (path.len != strlen(row[i].path) ||
 		    (path.len && memcmp(path.base, row[i].path, path.len)))
 			fail_msg("row %u: path of %u bytes", i, path.len);
+		one_string = out.nvec && strnlen(pieces[0], out.vec[0].len) + 1 >= out.vec[0].len;
+		in_pieces = xs_seen_path(&out, true);
+		if (one_string && (in_pieces.base != path.base || in_pieces.len != path.len))
+			fail_msg("row %u: path of %u bytes in pieces", i, in_pieces.len);
 		len = 0;
 		for (j = 0; j < xs_seen_rest(&out, path.len, vec); len += vec[j++].len) {
 			assert_true(vec[j].len > 0);
