@@ -187,8 +187,6 @@ int xs_shadow_give(struct xs_shadow *sh)
 	int room, flags = sh->wake ? XS_PUMP_KERNEL : 0;
 
 	sh->wake = false;
-	if (sh->head == sh->tail)
-		return flags;
 	while (!sh->broken && sh->head != sh->tail) {
 		virt_mb();	/* our index is out before its is read: partner of the reader's E */
 		room = xs_ring_look_room(&sh->rsp);
