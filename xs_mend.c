@@ -19,7 +19,8 @@
  *
  * The kernel's xenbus, where we are under it: its requests in flight end with EIO, the others wait
  * too. On a dead ring it sees what it would see without us (xs_shadow_dead()). A server that makes
- * a new connection has dropped the kernel's watches; those that were set before we came are not
+ * a new connection has dropped the kernel's transactions, which it is told when it goes on with one
+ * (xs_shadow_renewed()), and its watches; those that were set before we came are not
  * known to us and stay lost, as they would be without us.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -134,6 +135,8 @@ int xs_mend_reconnect(void)
 		err = -ENOTCONN;
 	} else {
 		xs_conn_restart(&client.conn, true);
+		if (client.shadow)
+			xs_shadow_renewed(client.shadow);
 		if (client.shadow && xs_shadow_asks_reconnect(client.shadow))
 			xs_shadow_fresh(client.shadow);
 		WRITE_ONCE(client.life, XS_LIVE);

@@ -10,15 +10,19 @@
 /* A reply's length, as long as there is none. */
 #define NO_REPLY	(~0u)
 
-/* What we say to the kernel for a request whose connection broke. */
-static const char lost[] = "EIO";
+/* What we say to the kernel for a request whose connection broke, and whose transaction is over. */
+static const char lost[] = "EIO", over[] = "EAGAIN";
 
 /*
  * Room in the box that the next message of the store may need, and beside it an error for each of
  * the kernel's requests, since the connection may break at any time.
  */
-#define LOST_SIZE	(XS_HDR_SIZE + sizeof(lost))
-#define BOX_NEED	(XS_HDR_SIZE + XS_PAYLOAD_MAX + XS_CONN_SLOTS * LOST_SIZE)
+#define OVER_SIZE	(XS_HDR_SIZE + sizeof(over))
+#define BOX_NEED	(XS_HDR_SIZE + XS_PAYLOAD_MAX + XS_CONN_SLOTS * OVER_SIZE)
+
+/* A transaction's id has so many bits of the server's; over them stands sh->renewed. */
+#define TX_BITS		28u
+#define TX_MASK		((1u << TX_BITS) - 1)
 
 static u32 *page_word(const struct xs_shadow *sh, u32 offset)
 {
@@ -202,6 +206,41 @@ int xs_shadow_give(struct xs_shadow *sh)
 	return flags;
 }
 
+/* ---- the kernel's transactions ---------------------------------------------------------- */
+
+/* Is it of a connection that is no more? Until there was a second one, all ids are as they are. */
+static bool tx_is_over(const struct xs_shadow *sh, u32 tx)
+{
+	return tx && sh->renewed && (tx >> TX_BITS != sh->renewed || !(tx & TX_MASK));
+}
+
+/* A reply to TRANSACTION_START: marks the id that is in it. Returns the payload's length. */
+static u32 mark_tx(const struct xs_shadow *sh, char *text, u32 len)
+{
+	char digits[10];
+	u32 tx, n = 0, i;
+
+	if (!sh->renewed || xs_number(text, len, &tx) || tx > TX_MASK)
+		return len;
+	for (tx |= sh->renewed << TX_BITS; tx; tx /= 10)
+		digits[n++] = (char)('0' + tx % 10);
+	for (i = 0; i < n; i++)
+		text[i] = digits[n - 1 - i];
+	text[n] = '\0';
+	return n + 1;
+}
+
+/**
+ * xs_shadow_renewed() - the server has made the connection new
+ * @sh: the shadow, whose requests in flight have ended
+ *
+ * No transaction of the kernel is left.
+ */
+void xs_shadow_renewed(struct xs_shadow *sh)
+{
+	sh->renewed = sh->renewed % 15 + 1;
+}
+
 /* The reply to a message of the kernel has come, or never will. */
 static void done(struct xs_req *req)
 {
@@ -211,10 +250,12 @@ static void done(struct xs_req *req)
 	struct xsd_sockmsg hdr = {
 		.type = replied ? req->type : XS_ERROR,
 		.req_id = g->id,
-		.tx_id = req->out.hdr.tx_id,
+		.tx_id = g->tx,
 		.len = replied ? req->len : sizeof(lost),
 	};
 
+	if (replied && req->type == XS_TRANSACTION_START)
+		hdr.len = mark_tx(sh, g->reply, hdr.len);
 	g->busy = false;
 	if (replied)
 		sh->stats.replies++;
@@ -239,18 +280,37 @@ static struct xs_guest_req *free_place(struct xs_shadow *sh)
 	return NULL;
 }
 
+/* It is of a transaction that the server knows no more, or takes for another one. */
+static void refuse(struct xs_shadow *sh, const struct xsd_sockmsg *request)
+{
+	struct xsd_sockmsg hdr = *request;
+
+	hdr.type = XS_ERROR;
+	hdr.len = sizeof(over);
+	sh->stats.failed++;
+	box_put(sh, &hdr, XS_HDR_SIZE);
+	box_put(sh, over, hdr.len);
+	update_hold(sh);
+}
+
 /* A message of the kernel is there, whole. */
 static void queue(struct xs_shadow *sh)
 {
 	struct xs_guest_req *g = sh->taking;
 	const struct xsd_sockmsg *hdr = &sh->in.hdr;
 	const struct xs_vec vec = { g->payload, hdr->len };
+	u32 tx = sh->renewed ? hdr->tx_id & TX_MASK : hdr->tx_id;
 
 	sh->taking = NULL;
 	sh->stats.requests++;
+	if (tx_is_over(sh, hdr->tx_id)) {
+		refuse(sh, hdr);
+		return;
+	}
 	memset(&g->req, 0, sizeof(g->req));
-	xs_out_init(&g->req.out, hdr->type, hdr->tx_id, &vec, 1);	/* len was checked */
+	xs_out_init(&g->req.out, hdr->type, tx, &vec, 1);	/* len was checked */
 	g->id = hdr->req_id;
+	g->tx = hdr->tx_id;
 	g->busy = true;
 	g->req.reply = g->reply;
 	g->req.cap = sizeof(g->reply);

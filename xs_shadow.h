@@ -13,6 +13,11 @@
  * box in the order in which it came, and from there into its ring as room comes. While the box has
  * no place for one more message, the connection is held (conn->hold); nothing is dropped.
  *
+ * A server that makes the connection new counts transactions from 1 again, and the kernel, which
+ * knows nothing of that, may still go on with an old one. So the ids that it gets then are marked
+ * with which connection they are of; what it says of an older one is answered with EAGAIN, which
+ * for the end of a transaction means: all of it once more.
+ *
  * The kernel is trusted no more than the store: indices are checked, and a length over 4096 stops
  * the service of the page. What would be its own is dropped from then on.
  *
@@ -30,6 +35,7 @@
  * @req: as the connection sees it
  * @shadow: where it came from
  * @id: the kernel's own id for it
+ * @tx: its transaction, as the kernel knows it
  * @busy: taken
  * @payload: the message's payload
  * @reply: the reply's
@@ -38,6 +44,7 @@ struct xs_guest_req {
 	struct xs_req req;
 	struct xs_shadow *shadow;
 	u32 id;
+	u32 tx;
 	bool busy;
 	char payload[XENSTORE_PAYLOAD_MAX];
 	char reply[XENSTORE_PAYLOAD_MAX];
@@ -48,7 +55,8 @@ struct xs_guest_req {
  * @requests: messages taken from the kernel
  * @replies: replies given to it
  * @events: watch events, and replies to what it asked before we came
- * @failed: requests that we answered with an error, since the connection broke
+ * @failed: requests that we answered with an error, since the connection broke or their transaction
+ *	    was another's
  * @held: times that the store had to wait for the kernel
  */
 struct xs_shadow_stats {
@@ -66,6 +74,7 @@ struct xs_shadow_stats {
  * @stop: take no new message
  * @reset: the kernel has dropped all watches of this guest, ours too (RESET_WATCHES)
  * @wake: the kernel is to be woken, which the pump that failed could not say
+ * @renewed: which connection it is: 0, or 1 to 15 in turn where it has been made new
  * @broken: 0, or the errno with which the kernel's own words broke the service
  * @stats: counters
  * @head: bytes ever put into @box
@@ -82,6 +91,7 @@ struct xs_shadow {
 	bool stop;
 	bool reset;
 	bool wake;
+	u32 renewed;
 	int broken;
 	struct xs_shadow_stats stats;
 	u32 head, tail;
@@ -101,6 +111,7 @@ int xs_shadow_give(struct xs_shadow *sh);
 void xs_shadow_pass(struct xs_shadow *sh, const struct xsd_sockmsg *hdr, const void *payload);
 void xs_shadow_skipped(struct xs_shadow *sh, const void *bytes, u32 n);
 bool xs_shadow_asks_reconnect(const struct xs_shadow *sh);
+void xs_shadow_renewed(struct xs_shadow *sh);
 void xs_shadow_fresh(struct xs_shadow *sh);
 void xs_shadow_dead(struct xs_shadow *sh);
 bool xs_shadow_given(const struct xs_shadow *sh);

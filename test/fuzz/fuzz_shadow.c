@@ -236,7 +236,8 @@ static void kernel_asks(struct input *in)
 		n = snprintf(b, sizeof(b), "k/%c%ct", 'a' + size % 4, 0);
 		fk_ask(&w.k, size & 64 ? XS_UNWATCH : XS_WATCH, id, 0, b, (u32)n + 1);
 	} else {	/* anything: most of it is refused */
-		fk_ask(&w.k, kind == 255 ? 0xfffffff0u + size : size % 32, id, 0, "x", kind % 3);
+		fk_ask(&w.k, kind == 255 ? 0xfffffff0u + size : size % 32, id,
+		       kind & 8 ? 0 : (u32)size << 28 | 1, "x", kind % 3);
 	}
 }
 
@@ -253,6 +254,10 @@ static void check_reply(const struct fk_request *r)
 	CHECK(r->reply.req_id == r->hdr.req_id && r->reply.tx_id == r->hdr.tx_id);
 	if (is_error(r, "EIO")) {
 		CHECK(w.breaks || w.refused);
+		return;
+	}
+	if (is_error(r, "EAGAIN") && r->hdr.tx_id) {
+		CHECK(w.breaks);
 		return;
 	}
 	if (r->reply.type == XS_ERROR) {
@@ -278,7 +283,7 @@ static void check_box(void)
 	for (i = 0; i < XS_CONN_SLOTS; i++)
 		under_way += w.sh->places[i].busy;
 	CHECK(under_way <= 16);
-	CHECK(used <= XS_SHADOW_BOX && XS_SHADOW_BOX - used >= under_way * 20);
+	CHECK(used <= XS_SHADOW_BOX && XS_SHADOW_BOX - used >= under_way * 23);
 }
 
 static void pump(void)
@@ -393,6 +398,7 @@ static void break_and_reconnect(void)
 	fs_run(&w.s);
 	CHECK(xs_conn_reconnected(w.c));
 	xs_conn_restart(w.c, true);
+	xs_shadow_renewed(w.sh);
 	w.muted = 0;
 	w.due = 1;
 }

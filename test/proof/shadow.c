@@ -119,7 +119,7 @@ void box_out(void)
  * What is not held has room for the longest message, and then for an error to each request. */
 void box_hold(void)
 {
-	u32 errors = XS_CONN_SLOTS * (XS_HDR_SIZE + sizeof(lost));
+	u32 errors = XS_CONN_SLOTS * (XS_HDR_SIZE + sizeof(over));
 
 	any_box();
 	conn.hold = nondet_bool();

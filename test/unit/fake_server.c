@@ -586,6 +586,7 @@ static void reconnect(struct fs_server *s)
 	s->have = 0;
 	s->opens = 0;
 	s->open_tx = 0;
+	s->next_tx = 1;
 	s->moving = 0;
 	s->req_cons = 0;
 	s->rsp_prod = 0;

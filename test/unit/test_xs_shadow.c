@@ -144,7 +144,7 @@ static void check_box(struct world *w)
 	for (i = 0; i < XS_CONN_SLOTS; i++)
 		under_way += w->sh->places[i].busy;
 	assert_true(under_way <= 16);
-	if (used > XS_SHADOW_BOX || XS_SHADOW_BOX - used < under_way * 20)
+	if (used > XS_SHADOW_BOX || XS_SHADOW_BOX - used < under_way * 23)
 		fail_msg("the box holds %u bytes, and %u requests are under way", used, under_way);
 }
 
@@ -324,6 +324,7 @@ static void still_works(struct world *w)
 		assert_int_equal(r->payload[i], fs_pattern(r->seed, i));
 	assert_true(xs_conn_idle(w->c));
 	assert_true(xs_shadow_quiet(w->sh));
+	assert_int_equal(xs_shadow_give(w->sh), 0);
 }
 
 /* ---- twists -------------------------------------------------------------------------------- */
@@ -358,7 +359,7 @@ static void fire(struct world *w, const char *path, const char *token)
 	w->s.event = true;
 }
 
-/* As xs_life.c does it where the server offers a reconnection. */
+/* As xs_mend.c does it where the server offers a reconnection. */
 static void break_and_reconnect(struct world *w, int err)
 {
 	w->s.page->server_features |= XS_FEATURE_RECONNECT;
@@ -371,6 +372,7 @@ static void break_and_reconnect(struct world *w, int err)
 	fs_run(&w->s);
 	assert_true(xs_conn_reconnected(w->c));
 	xs_conn_restart(w->c, true);
+	xs_shadow_renewed(w->sh);
 	w->due = true;
 }
 
@@ -879,7 +881,7 @@ static struct world *world_filled(u32 bytes)
 
 static void box_at_its_edge(void **state)
 {
-	const u32 most = XS_SHADOW_BOX - (16 + 4096) - 16 * (16 + 4);
+	const u32 most = XS_SHADOW_BOX - (16 + 4096) - 16 * (16 + 7);
 	struct world *w;
 	u32 fill, i;
 
@@ -907,7 +909,7 @@ static void box_at_its_edge(void **state)
 /* It reads one ring-full and no more: that is room enough for our reply, which comes at once. */
 static void deaf_again(void **state)
 {
-	struct world *w = world_filled(XS_SHADOW_BOX - 4112 - 320 + 1);
+	struct world *w = world_filled(XS_SHADOW_BOX - 4112 - 368 + 1);
 	struct call *c;
 
 	w->s.twist = NULL;
@@ -1067,6 +1069,162 @@ static void broken_pump_wakes(void **state)
 	break_and_reconnect(w, -ECONNRESET);
 	settled(w);
 	assert_int_equal(w->k.events, 1);
+	still_works(w);
+	end(w);
+}
+
+static bool is_again(const struct fk_request *r)
+{
+	return is_reply(r, XS_ERROR, "EAGAIN", 7);
+}
+
+/* The kernel begins a transaction, and gets its id. */
+static u32 kernel_begins(struct world *w)
+{
+	struct fk_request *r = ask(w, XS_TRANSACTION_START, 0x5a, "", 1);
+	u32 tx = 0;
+
+	settled(w);
+	assert_int_equal(r->reply.type, XS_TRANSACTION_START);
+	assert_int_equal(r->payload[r->reply.len - 1], 0);
+	assert_int_equal(xs_number((char *)r->payload, r->reply.len, &tx), 0);
+	assert_int_not_equal(tx, 0);
+	return tx;
+}
+
+static struct fk_request *ask_in(struct world *w, u32 type, u32 tx, const char *text, u32 len)
+{
+	struct fk_request *r = must(fk_ask(&w->k, type, tx ^ len, tx, text, len));
+
+	settled(w);
+	return r;
+}
+
+/* Whole, and seen outside, by what the kernel writes in it. */
+static void kernel_commits(struct world *w, u32 tx, char value)
+{
+	char write[] = { 'k', 0, value };
+	struct fk_request *r;
+
+	assert_true(is_reply(ask_in(w, XS_WRITE, tx, write, 3), XS_WRITE, "OK", 3));
+	assert_true(is_reply(ask_in(w, XS_READ, tx, "k", 2), XS_READ, &value, 1));
+	r = ask_in(w, XS_TRANSACTION_END, tx, "T", 2);
+	assert_true(is_reply(r, XS_TRANSACTION_END, "OK", 3));
+	r = ask_in(w, XS_READ, 0, "k", 2);
+	assert_true(is_reply(r, XS_READ, &value, 1));
+}
+
+/*
+ * The kernel's transaction is open while the connection is made new, and ours gets the very id that
+ * it had. What the kernel says of its own touches ours not, and it is told to begin again.
+ */
+static void old_transaction(void **state)
+{
+	struct world *w = world();
+	u32 tx, old, round;
+	struct call *c;
+
+	tx = kernel_begins(w);
+	assert_int_equal(tx, 1);	/* as the server gave it */
+	kernel_commits(w, tx, 'a');
+	for (old = kernel_begins(w), round = 0; round < 40; round++) {
+		assert_true(is_reply(ask_in(w, XS_WRITE, old, "k\0half", 6), XS_WRITE, "OK", 3));
+		break_and_reconnect(w, -ECONNRESET);
+		while (tx < (round ? old & 0xfffffff : old)) {	/* ours has its id */
+			c = sent(w, call(XS_TRANSACTION_START, "", 12));
+			settled(w);
+			assert_int_equal(xs_number((char *)c->reply, c->req.len, &tx), 0);
+			free_call(c);
+		}
+		c = call_raw(XS_WRITE, "k\0ours", 6, 8);
+		c->req.out.hdr.tx_id = tx;
+		send_call(w, c);
+		assert_true(is_again(ask_in(w, XS_READ, old, "k", 2)));
+		assert_true(is_again(ask_in(w, XS_WRITE, old, "k\0late", 6)));
+		assert_true(is_again(ask_in(w, XS_TRANSACTION_END, old, "T", 2)));
+		assert_true(is_again(ask_in(w, XS_TRANSACTION_END, old, "F", 2)));
+		assert_true(is_reply(ask_in(w, XS_READ, 0, "k", 2), XS_READ, "a", 1));
+		assert_int_equal(c->req.result, 0);
+		free_call(c);
+		c = call(XS_TRANSACTION_END, "F", 8);
+		c->req.out.hdr.tx_id = tx;
+		send_call(w, c);
+		settled(w);
+		assert_int_equal(c->req.result, 0);
+		free_call(c);
+		kernel_commits(w, kernel_begins(w), 'a');
+		/* of this connection, but none that a server gives */
+		assert_true(is_again(ask_in(w, XS_READ, old = w->sh->renewed << 28, "k", 2)));
+		old = kernel_begins(w);
+		tx = 0;
+	}
+	end(w);
+}
+
+/* Until the connection was made new, an id is what the server says; later, what cannot be is left. */
+static void ids_of_transactions(void **state)
+{
+	static const struct {
+		const char *given;
+		u32 renewals;
+		const char *shown;
+	} rows[] = {
+		{ "1",          0, "1" },
+		{ "4294967295", 0, "4294967295" },
+		{ "1",          1, "268435457" },
+		{ "268435455",  1, "536870911" },
+		{ "268435456",  1, "268435456" },
+		{ "1",          15, "4026531841" },
+		{ "268435455",  15, "4294967295" },
+		{ "1",          16, "268435457" },
+		{ "word",       1, "word" },
+		{ "",           1, "" },
+	};
+	struct fk_request *r;
+	struct world *w;
+	u32 i, n;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		w = world();
+		settled(w);
+		for (n = 0; n < rows[i].renewals; n++)
+			xs_shadow_renewed(w->sh);
+		w->s.twist = mute_all;
+		r = ask(w, XS_TRANSACTION_START, 5, "", 1);
+		settled(w);
+		fs_send(&w->s, XS_TRANSACTION_START, w->c->slots[0].id, 0, rows[i].given,
+			(u32)strlen(rows[i].given) + 1);
+		w->s.event = true;
+		settled(w);
+		if (!is_reply(r, XS_TRANSACTION_START, rows[i].shown,
+			      (u32)strlen(rows[i].shown) + 1))
+			fail_msg("row %u: %.*s", i, (int)r->reply.len, (char *)r->payload);
+		end(w);
+	}
+}
+
+/* A deaf kernel that goes on with an old transaction: what it is told has its room, too. */
+static void old_transaction_deaf(void **state)
+{
+	struct world *w = world();
+	u32 n, tx = kernel_begins(w);
+
+	break_and_reconnect(w, -ECONNRESET);
+	settled(w);
+	w->k.deaf = true;
+	for (n = 0; n < 2000; n++)
+		must(fk_ask(&w->k, XS_READ, n, tx, "k", 2));
+	for (n = 0; n < 20; n++) {
+		settled(w);
+		break_and_reconnect(w, -ECONNRESET);
+	}
+	assert_true(w->c->hold);
+	w->k.deaf = false;
+	fk_wake(&w->k);
+	settled(w);
+	for (n = 1; n < w->k.requests; n++)
+		assert_true(is_again(&w->k.request[n]));
+	assert_int_equal(w->sh->stats.failed, 2000);
 	still_works(w);
 	end(w);
 }
@@ -1247,8 +1405,13 @@ static void give_up_in_header(void **state)
 	}
 }
 
+static void server_runs(struct world *w)
+{
+	fs_run(&w->s);
+}
+
 /* The box is full while one seeks: the search is held, and nothing is lost. */
-static void seek_held(void **state)
+static void seek_is_held(void (*beside)(struct world *w))
 {
 	struct world *w = world_before(0, 0);
 	struct call *c;
@@ -1266,6 +1429,7 @@ static void seek_held(void **state)
 	come(w, 5);
 	w->k.deaf = true;
 	c = seek(w);
+	meanwhile = beside;
 	settled(w);
 	assert_true(w->c->hold);
 	assert_true(w->c->seeking);
@@ -1278,6 +1442,12 @@ static void seek_held(void **state)
 		assert_int_equal(w->k.event[n].hdr.req_id, n);
 	still_works(w);
 	end(w);
+}
+
+static void seek_held(void **state)
+{
+	seek_is_held(NULL);
+	seek_is_held(server_runs);	/* it writes as fast as we read */
 }
 
 /* Replies to what the kernel asked before we came, without any search, with ids near ours. */
@@ -1861,6 +2031,27 @@ static void asks_reconnect(void **state)
 	w->k.deaf = false;
 	settled(w);
 	assert_int_equal(w->k.events, 0);
+	w->sh->stop = true;		/* of the half message nothing is left that has to end */
+	ask_pattern(w, 6, 10);
+	settled(w);
+	assert_int_equal(fk_open(&w->k), 1);
+	w->sh->stop = false;
+	w->due = true;
+	still_works(w);
+	end(w);
+}
+
+/* We come to a page that was in use: the kernel finds no word of that. */
+static void begin_again(void **state)
+{
+	struct world *w = world();
+
+	w->page->connection = 1;
+	w->page->error = 2;
+	xs_shadow_begin(w->sh);
+	assert_int_equal(w->page->connection, 0);
+	assert_int_equal(w->page->error, 0);
+	w->sh->stop = false;
 	still_works(w);
 	end(w);
 }
@@ -2156,6 +2347,9 @@ int main(void)
 		cmocka_unit_test(broken_requests),
 		cmocka_unit_test(queued_requests_wait),
 		cmocka_unit_test(broken_pump_wakes),
+		cmocka_unit_test(old_transaction),
+		cmocka_unit_test(ids_of_transactions),
+		cmocka_unit_test(old_transaction_deaf),
 		cmocka_unit_test(reset_flag),
 		cmocka_unit_test(seek_every_cut),
 		cmocka_unit_test(give_up_seek),
@@ -2175,6 +2369,7 @@ int main(void)
 		cmocka_unit_test(our_indices_scribbled),
 		cmocka_unit_test(features_appear),
 		cmocka_unit_test(asks_reconnect),
+		cmocka_unit_test(begin_again),
 		cmocka_unit_test(fresh_word_comes_last),
 		cmocka_unit_test(fits_vectors),
 		cmocka_unit_test(dead_holds_nothing),
