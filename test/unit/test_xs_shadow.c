@@ -578,6 +578,8 @@ static void sixteen_places(void **state)
 		ask_pattern(w, i, 10 + i);
 	settled(w);
 	assert_int_equal(w->s.requests, 16);
+	assert_int_equal(xs_conn_stuck(w->c), -ENOBUFS);	/* they are the kernel's */
+	assert_int_equal(xs_conn_expire(w->c, ~0ull), 0);	/* and have no deadline of ours */
 	w->s.frame[5]->held = false;	/* one reply: one more may go */
 	w->s.event = true;
 	settled(w);
@@ -826,6 +828,12 @@ static void deaf_kernel(void **state)
 	}
 }
 
+/* It writes as fast as we read. */
+static void server_runs(struct world *w)
+{
+	fs_run(&w->s);
+}
+
 /* The box full to the last byte that may be, and 16 requests: all their replies are there. */
 static void deaf_with_requests(void **state)
 {
@@ -839,6 +847,7 @@ static void deaf_with_requests(void **state)
 		ask_write(w, 500, "pad", n);
 		for (i = 0; i < 30; i++)
 			ask_pattern(w, i, 4096);
+		meanwhile = n & 1 ? server_runs : NULL;
 		settled(w);
 		assert_true(w->c->hold);
 		w->k.deaf = false;
@@ -1249,6 +1258,14 @@ static void reset_flag(void **state)
 	settled(w);
 	assert_true(w->sh->reset);
 	assert_true(is_reply(&w->k.request[2], XS_TYPE_RESET_WATCHES, "OK", 3));
+	w->sh->reset = false;
+	w->s.twist = mute_all;
+	ask(w, XS_TYPE_RESET_WATCHES, 4, "", 1);	/* in the place of the one before */
+	settled(w);
+	break_and_reconnect(w, -ECONNRESET);
+	settled(w);
+	assert_true(is_eio(&w->k.request[3]));
+	assert_false(w->sh->reset);
 	end(w);
 }
 
@@ -1405,11 +1422,6 @@ static void give_up_in_header(void **state)
 	}
 }
 
-static void server_runs(struct world *w)
-{
-	fs_run(&w->s);
-}
-
 /* The box is full while one seeks: the search is held, and nothing is lost. */
 static void seek_is_held(void (*beside)(struct world *w))
 {
@@ -1447,7 +1459,7 @@ static void seek_is_held(void (*beside)(struct world *w))
 static void seek_held(void **state)
 {
 	seek_is_held(NULL);
-	seek_is_held(server_runs);	/* it writes as fast as we read */
+	seek_is_held(server_runs);
 }
 
 /* Replies to what the kernel asked before we came, without any search, with ids near ours. */
