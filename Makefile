@@ -29,7 +29,7 @@ lab:
 	@test/run lab $(T)
 
 matrix:
-	@scripts/host-deps lab test
+	@scripts/host-deps lab test versions $(if $(T),$(filter arm64,$(T)),arm64)
 	@test/matrix $(T)
 
 debug:
@@ -57,7 +57,7 @@ help:
 	@echo 'make test       all tests; 20 to 25 minutes'
 	@echo 'make check      the tests that need no guest; under 2 minutes'
 	@echo 'make lab T=name one test in the lab'
-	@echo 'make matrix     the tests in guests with other versions of Linux (T=version)'
+	@echo 'make matrix     the tests with other versions of Linux, of Xen, and on Arm (T=name)'
 	@echo 'make debug      the lab tests under debug kernels, and seeded bugs (T=name)'
 	@echo 'make bench      speed beside the kernel: table, build/bench.json, .svg (T=row)'
 	@echo 'make mutate     change the pure files a little; a test has to notice (T=file)'

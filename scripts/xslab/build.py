@@ -12,10 +12,10 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import debugkernel
+from . import debugkernel, platforms
 from .debugkernel import GuestKernel
 from .packages import Store
-from .paths import REPO, BuildError, build_dir, digest, locked, say
+from .paths import REPO, BuildError, LabError, build_dir, digest, locked, say
 
 SOURCE_SUFFIXES = {".c", ".h", ".S", ".lds"}
 SOURCE_NAMES = {"Kbuild", "Makefile"}
@@ -23,8 +23,10 @@ SOURCE_NAMES = {"Kbuild", "Makefile"}
 COPIED_FOLDERS = ("include",)
 # Folders of test/ whose modules go along only when they are asked for: all that enters a guest takes time.
 ON_REQUEST = ("bench", "failwork")
-# Backends, and what uses the kernel's own xenbus or its probes, whose API changes: for dom0's version of Linux alone.
+# Backends, and what uses the kernel's own xenbus or its probes, whose API changes: for the usual dom0's version of
+# Linux and what is made from it; backends also for other dom0s'.
 DOM0_FOLDERS = ("bad_back", "bench", "echo_back", "failwork")
+BACKENDS = ("bad_back", "echo_back")
 # Of Debian 12, whose libc6 the images hold.
 IMAGE_GLIBC = (2, 36)
 
@@ -79,8 +81,22 @@ def _mirror(source: Path, copy: Path) -> str:
     return digest(facts)
 
 
-def _make(kernel: GuestKernel, folder: Path, copy: Path, symbols: Path | None, log: Path) -> None:
-    compiler = "gcc-12" if shutil.which("gcc-12") else "gcc"
+def left_out(kernel_name: str) -> set[str]:
+    """Folders of test/ whose modules are not for this kernel."""
+    if kernel_name == platforms.USUAL.dom0 or kernel_name in debugkernel.DEBUG_KERNELS:
+        return set()
+    backends = BACKENDS if kernel_name in [p.dom0 for p in platforms.PLATFORMS] else ()
+    return set(DOM0_FOLDERS).difference(backends)
+
+
+def _compiler(cross: str) -> str:
+    found = next((name for name in (f"{cross}gcc-12", f"{cross}gcc") if shutil.which(name)), None)
+    if not found:
+        raise LabError(f"{cross}gcc is missing: scripts/host-deps {'arm64' if cross else 'lab'} brings it")
+    return found
+
+
+def _make(kernel: GuestKernel, compiler: str, folder: Path, copy: Path, symbols: Path | None, log: Path) -> None:
     command = ["make", "-s", "-C", str(kernel.headers), f"M={folder}", f"-j{os.cpu_count() or 1}", f"CC={compiler}",
                *kernel.options, "modules"]
     if symbols:
@@ -110,16 +126,17 @@ def build(store: Store, kernel_name: str, source: Path) -> Built:
         copy.mkdir(parents=True, exist_ok=True)
         out.mkdir(exist_ok=True)
         built = Built(release)
-        key = digest([_mirror(source, copy), kernel.key, str(kernel.headers)])
+        key = digest([_mirror(source, copy), kernel.key, str(kernel.headers), *sorted(left_out(kernel_name))])
         stamp = place / "built"
         if not (stamp.exists() and stamp.read_text() == key):
             stamp.unlink(missing_ok=True)
-            _build_modules(kernel, source, copy, out, place / "build.log")
+            folders = [f for f in module_folders(source) if f == source or f.name not in left_out(kernel_name)]
+            _build_modules(kernel, store.platform.cross, folders, source, place)
             stamp.write_text(key)
         built.modules = {p.name: p for p in sorted(out.glob("*.ko"))}
         for folder in ON_REQUEST:
             built.on_request[folder] = {p.name: p for p in sorted((out / folder).glob("*.ko"))}
-        built.programs = _build_programs(source, place / "programs")
+        built.programs = _build_programs(store.platform.cross, source, place / "programs")
         return built
 
 
@@ -129,25 +146,25 @@ def _forget_symbols(known: Path, symbols: Path) -> None:
         known.unlink()
 
 
-def _build_modules(kernel: GuestKernel, source: Path, copy: Path, out: Path, log: Path) -> None:
+def _build_modules(kernel: GuestKernel, cross: str, folders: list[Path], source: Path, work: Path) -> None:
+    copy, out, log = work / "src", work / "out", work / "build.log"
+    compiler = _compiler(cross)
     log.write_text("")
     for old in out.rglob("*.ko"):
         old.unlink()
     symbols = None
-    for folder in module_folders(source):
-        if folder.name in DOM0_FOLDERS and not kernel.as_dom0:
-            continue
+    for folder in folders:
         place = copy / folder.relative_to(source)
         if symbols:
             _forget_symbols(place / "Module.symvers", symbols)
-        _make(kernel, place, copy, symbols, log)
+        _make(kernel, compiler, place, copy, symbols, log)
         if folder == source:
             symbols = copy / "Module.symvers"
         target = out / folder.name if folder.name in ON_REQUEST and folder != source else out
         target.mkdir(exist_ok=True)
         for module in place.glob("*.ko"):
             # Without debug information: a tenth of the size, and it has to travel into guests.
-            subprocess.run(["objcopy", "--strip-debug", str(module), str(target / module.name)], check=True)
+            subprocess.run([f"{cross}objcopy", "--strip-debug", str(module), str(target / module.name)], check=True)
 
 
 def _runs_in_image() -> bool:
@@ -159,7 +176,7 @@ def _runs_in_image() -> bool:
         return False
 
 
-def _build_programs(source: Path, out: Path) -> dict[str, Path]:
+def _build_programs(cross: str, source: Path, out: Path) -> dict[str, Path]:
     """test/prog/*.c: dynamic where the images can run that (it is a fiftieth of the size), else static."""
     programs = {}
     ways = [[], ["-static"]] if _runs_in_image() else [["-static"], []]
@@ -168,7 +185,7 @@ def _build_programs(source: Path, out: Path) -> dict[str, Path]:
         target = out / file.stem
         if not target.exists() or target.stat().st_mtime_ns <= max(headers, file.stat().st_mtime_ns):
             out.mkdir(exist_ok=True)
-            common = ["gcc", "-O2", "-s", "-pthread", f"-I{source / 'include'}", "-o", str(target), str(file)]
+            common = [f"{cross}gcc", "-O2", "-s", "-pthread", f"-I{source / 'include'}", "-o", str(target), str(file)]
             for way in ways:
                 done = subprocess.run(common + way, capture_output=True, text=True)
                 if done.returncode == 0:

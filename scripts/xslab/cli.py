@@ -10,13 +10,14 @@ import sys
 from typing import Callable, NoReturn
 
 from . import build as builder
-from . import debugkernel, extras, packages, run
+from . import debugkernel, extras, packages, platforms, run
 from .packages import Store
 from .paths import BuildError, LabError, UserError, cache_dir, say, source_dir
 from .payload import Wish, split_added
 from .verdict import LAB_BROKE
 
-TYPES = ["pv", "pvh", "hvm"]
+ARCHES = sorted({platform.arch for platform in platforms.PLATFORMS})
+XENS = sorted({platform.xen for platform in platforms.PLATFORMS})
 
 
 class Interrupted(Exception):
@@ -120,12 +121,16 @@ def parser() -> argparse.ArgumentParser:
     common.add_argument("--src", metavar="DIR", help="the source tree whose modules are built (default: this one)")
     common.add_argument("--kernel", default="6.1", choices=debugkernel.names(), metavar="NAME",
                         help=f"the guest's kernel: {', '.join(debugkernel.names())} (default 6.1)")
+    common.add_argument("--arch", default=platforms.USUAL.arch, choices=ARCHES, help="the machine (default amd64)")
+    common.add_argument("--xen", default=platforms.USUAL.xen, choices=XENS, metavar="VERSION",
+                        help=f"the hypervisor and the dom0 that goes with it: {', '.join(XENS)} (default 4.17)")
     actions = top.add_subparsers(dest="action", required=True, metavar="fetch|build|build-kernel|run")
 
     fetch = actions.add_parser("fetch", parents=[common], help="bring the Debian packages into the cache",
                                description="Brings the Debian packages into the cache, once; "
                                            "`lab run` does so by itself.")
-    fetch.add_argument("--type", action="append", choices=TYPES, help="only what this guest type needs (default: all)")
+    fetch.add_argument("--type", action="append", choices=platforms.USUAL.types,
+                       help="only what this guest type needs (default: all)")
     fetch.set_defaults(call=_fetch)
 
     build = actions.add_parser("build", parents=[common], help="build the modules for the lab's kernel",
@@ -145,7 +150,7 @@ def parser() -> argparse.ArgumentParser:
                             formatter_class=argparse.RawDescriptionHelpFormatter,
                             usage="lab run [options] -- COMMAND", description=RUN_DESCRIPTION, epilog=RUN_EPILOG)
     guest = do.add_argument_group("the guest")
-    guest.add_argument("--type", default="pv", choices=TYPES, help="how Xen runs it (default pv)")
+    guest.add_argument("--type", choices=platforms.USUAL.types, help="how Xen runs it (default pv; pvh on Arm)")
     guest.add_argument("--attach", default="own", choices=["own", "share", "none"],
                        help="own: the kernel's xenbus is kept down and xsfront.ko inserted (default); "
                             "share: a stock guest, xsfront.ko inserted; none: a stock guest, xsfront.ko at hand")
@@ -185,11 +190,17 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _store(options: argparse.Namespace) -> Store:
+    return Store(cache_dir(options.cache), platforms.chosen(options.arch, options.xen))
+
+
 def _fetch(options: argparse.Namespace) -> int:
-    store = Store(cache_dir(options.cache))
-    for name in packages.needed(options.type or ["hvm"], debugkernel.stock_kernels(options.kernel)):
+    store = _store(options)
+    usual = store.platform == platforms.USUAL
+    types = options.type or (["hvm"] if usual else [])
+    for name in packages.needed(types, debugkernel.stock_kernels(store.platform.dom0, options.kernel)):
         store.tree(name)
-    for name in [] if options.type else sorted(extras.EXTRAS):
+    for name in sorted(extras.EXTRAS) if usual and not options.type else []:
         store.tree(name)
     if not store.fetched_something:
         say("everything is here already")
@@ -197,7 +208,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    built = builder.build(Store(cache_dir(options.cache)), options.kernel, source_dir(options.src))
+    built = builder.build(_store(options), options.kernel, source_dir(options.src))
     for path in [*built.modules.values(), *built.programs.values()]:
         print(path)
     return 0
@@ -216,10 +227,13 @@ def _run(options: argparse.Namespace) -> int:
     for line in [options.cmdline, *options.modparam, *options.guest_conf]:
         if "\n" in line:
             raise UserError(f"{line!r}: one line only")
-    debugkernel.check_wish(options.kernel, options.type)
+    store = _store(options)
+    kind = options.type or store.platform.types[0]
+    debugkernel.check_wish(options.kernel, kind)
+    store.platform.check_wish(kind, options.kernel, options.extras)
     debug = debugkernel.DEBUG_KERNELS.get(options.kernel)
     wish = Wish(
-        type=options.type, attach=options.attach, command=" ".join(options.command) if options.command else None,
+        type=kind, attach=options.attach, command=" ".join(options.command) if options.command else None,
         dom0=options.dom0, before=options.dom0_before, insmod=not options.no_insmod, modparams=options.modparam,
         memory=options.memory or (debug.memory if debug else 128), vcpus=options.vcpus, cmdline=options.cmdline,
         guest_conf=options.guest_conf, store=options.store, kernel=options.kernel,
@@ -227,7 +241,7 @@ def _run(options: argparse.Namespace) -> int:
         extras=sorted(set(options.extras)), dom0_add=options.dom0_add)
     manner = run.Manner(timeout=options.timeout, cold=options.cold, quiet=options.quiet, verbose=options.verbose,
                         events=options.events, show_logs=options.logs)
-    return run.Runner(Store(cache_dir(options.cache)), source_dir(options.src), wish, manner).run()
+    return run.Runner(store, source_dir(options.src), wish, manner).run()
 
 
 def main(arguments: list[str]) -> int:

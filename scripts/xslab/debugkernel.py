@@ -55,7 +55,6 @@ class DebugKernel:
     memory: int  # MB
     slower: float  # than the stock kernel, as a factor for timeouts
     cmdline: str = ""
-    base: str = "6.1"  # the stock kernel that dom0 has
 
 
 DEBUG_KERNELS = {kernel.name: kernel for kernel in (
@@ -76,7 +75,6 @@ class GuestKernel:
     modules: ModuleTree
     headers: Path  # for make -C
     options: tuple[str, ...] = ()  # for make
-    as_dom0: bool = True  # of the version that dom0's is
 
 
 def names() -> list[str]:
@@ -84,14 +82,9 @@ def names() -> list[str]:
     return sorted(packages.KERNELS) + list(DEBUG_KERNELS)
 
 
-def dom0_kernel(name: str) -> str:
-    """The stock kernel that dom0 has beside such a guest."""
-    return DEBUG_KERNELS[name].base if name in DEBUG_KERNELS else packages.kernel_named(name).dom0
-
-
-def stock_kernels(name: str) -> list[str]:
+def stock_kernels(dom0: str, name: str) -> list[str]:
     """All stock kernels of a run: dom0's, and the guest's where that is none of those built here."""
-    return list(dict.fromkeys([dom0_kernel(name), *([] if name in DEBUG_KERNELS else [name])]))
+    return list(dict.fromkeys([dom0, *([] if name in DEBUG_KERNELS else [name])]))
 
 
 def check_wish(name: str, kind: str) -> None:
@@ -106,25 +99,27 @@ def guest_kernel(store: Store, name: str) -> GuestKernel:
     if name in DEBUG_KERNELS:
         return obtain(store, DEBUG_KERNELS[name])
     linux, headers = store.tree(f"kernel-{name}"), store.tree(f"headers-{name}")
-    return GuestKernel(dom0_kernel(name), linux.release, digest([linux.key, headers.key]), packages.bzimage(linux),
+    platform = store.platform
+    cross = (f"ARCH={platform.arch}", f"CROSS_COMPILE={platform.cross}") if platform.foreign else ()
+    return GuestKernel(platform.dom0, linux.release, digest([linux.key, headers.key]), packages.bzimage(linux),
                        ModuleTree(linux.path, linux.release), packages.headers_dir(headers),
-                       packages.KERNELS[name].options, dom0_kernel(name) == name)
+                       packages.KERNELS[name].options + cross)
 
 
 def obtain(store: Store, kernel: DebugKernel) -> GuestKernel:
     """A debug kernel, built now if it is not here or not of these fragments, this source and this compiler."""
-    place = _home(store) / kernel.name
+    place, dom0 = _home(store) / kernel.name, store.platform.dom0
     with locked(place.parent / "source.lock"):
         source, source_key = _source(store)
     key = digest([source_key, str(source), *_compiler(), _wanted_config(kernel)])
-    built = _known(kernel, place, key)
+    built = _known(place, key, dom0)
     if built:
         return built
     with locked(place.parent / f"{kernel.name}.lock"):
-        built = _known(kernel, place, key)
+        built = _known(place, key, dom0)
         if not built:
             _build(kernel, source, source_key, place, key)
-            built = _known(kernel, place, key)
+            built = _known(place, key, dom0)
     if not built:
         raise LabError(f"the kernel {kernel.name} was built and is not there ({place})")
     return built
@@ -135,7 +130,7 @@ def _home(store: Store) -> Path:
     return Path(os.path.realpath(store.cache / "kernels"))
 
 
-def _known(kernel: DebugKernel, place: Path, key: str) -> GuestKernel | None:
+def _known(place: Path, key: str, dom0: str) -> GuestKernel | None:
     try:
         facts = json.loads((place / "complete").read_text())
     except (OSError, ValueError):
@@ -144,7 +139,7 @@ def _known(kernel: DebugKernel, place: Path, key: str) -> GuestKernel | None:
     if facts.get("key") != key or not bzimage.exists():
         return None
     release = facts["release"]
-    return GuestKernel(kernel.base, release, facts["made"], bzimage, ModuleTree(place / "modules", release),
+    return GuestKernel(dom0, release, facts["made"], bzimage, ModuleTree(place / "modules", release),
                        place / "build")
 
 

@@ -11,16 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Iterable
 
-from . import apt, elf
+from . import apt, elf, platforms
 from .paths import LabError, UserError, digest, fresh_dir, locked, say
+from .platforms import Platform
 
-XEN_VERSION = "4.17"
-XEN_SUITE = "bookworm"
-XEN_PACKAGES = """
-    xen-hypervisor-4.17-amd64 xen-utils-4.17 libxenmisc4.17 xenstore-utils libxencall1 libxendevicemodel1
-    libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1 libxenstore4 libxentoolcore1
-    libxentoollog1 libyajl2 libncurses6 libtinfo6 libc6 libgcc-s1 zlib1g liblzma5 libbz2-1.0 libzstd1
-    libuuid1 busybox-static""".split()
 # For guests that want them (extras.py); libraries that the xen set has are left out.
 EXTRA_PACKAGES = {
     "python": "python3.11-minimal libpython3.11-minimal libpython3.11-stdlib libexpat1 python3-pyxs".split(),
@@ -38,7 +32,6 @@ class Kernel:
     """A kernel that guests can have, and where its packages come from."""
     name: str
     suite: str
-    dom0: str = "6.1"  # dom0's, by its name here
     options: tuple[str, ...] = ()  # for make, where modules are built with a compiler older than the kernel's
     glibc: str = ""  # the suite of the C library that its kbuild programs want, where that may be newer than the host's
 
@@ -46,7 +39,6 @@ class Kernel:
 # What the configuration says of a newer compiler, and gcc 12 cannot.
 OLDER_COMPILER = ("CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=", "CONFIG_DEBUG_INFO_BTF_MODULES=", "KCFLAGS=-Wno-attributes")
 KBUILD_LIBRARIES = "libc6 libelf1t64 libssl3t64 zlib1g libzstd1".split()
-META = "linux-image-amd64"  # in each suite the package whose dependency names the release
 KERNELS = {kernel.name: kernel for kernel in (
     Kernel("5.10", "bullseye"),
     Kernel("6.1", "bookworm"),
@@ -76,10 +68,10 @@ class Tree:
 
 
 class Store:
-    """The unpacked trees of one cache."""
+    """The unpacked trees of one cache, for one platform."""
 
-    def __init__(self, cache: Path) -> None:
-        self.cache = cache
+    def __init__(self, cache: Path, platform: Platform = platforms.USUAL) -> None:
+        self.cache, self.platform = cache, platform
         self.trees = cache / "trees"
         self.fetched_something = False
 
@@ -88,21 +80,22 @@ class Store:
         known = self._known(name)
         if known:
             return known
-        with locked(self.trees / f"{name}.lock"):
+        with locked(self.trees / f"{self.platform.place(name)}.lock"):
             return self._known(name) or self._fetch(name)
 
     def _known(self, name: str) -> Tree | None:
-        stamp = self.trees / name / ".lab-complete"
+        place = self.platform.place(name)
+        stamp = self.trees / place / ".lab-complete"
         try:
             facts = json.loads(stamp.read_text())
-            return Tree(name, stamp.parent, facts["packages"], facts["release"])
+            return Tree(place, stamp.parent, facts["packages"], facts["release"])
         except (OSError, ValueError, KeyError):
             return None
 
     def _names(self, name: str, archive: apt.PrivateApt) -> tuple[list[str], str]:
         """The packages of a set, and the kernel's release where it has one."""
         if name == "xen":
-            return XEN_PACKAGES, ""
+            return self.platform.packages, ""
         if name in EXTRA_PACKAGES:
             return EXTRA_PACKAGES[name], ""
         if name == "hvm":
@@ -111,9 +104,10 @@ class Store:
         if kind == "glibc":
             return KBUILD_LIBRARIES, ""
         # A signed and an unsigned image may both be named; the first is the one to take.
-        images = [d for d in archive.depends(META) if re.match(r"linux-image-\d", d)]
+        meta = f"linux-image-{self.platform.arch}"  # its dependency names the release
+        images = [d for d in archive.depends(meta) if re.match(r"linux-image-\d", d)]
         if not images:
-            raise LabError(f"{META} in {kernel_named(version).suite} names no kernel")
+            raise LabError(f"{meta} in {kernel_named(version).suite} names no kernel")
         release = images[0].removeprefix("linux-image-")
         if kind == "kernel":
             # From 7.x on the image is in two other packages.
@@ -126,16 +120,26 @@ class Store:
     def _fetch(self, name: str) -> Tree:
         if not shutil.which("dpkg-deb"):
             raise LabError("dpkg-deb is missing: the lab is made of Debian packages")
-        archive = apt.PrivateApt(self.cache, _suite(name))
-        with locked(archive.lock):
-            archive.update()
+        archive = self._archive(name, self.platform.arch)
         names, release = self._names(name, archive)
-        say(f"fetching {name}: {len(names)} package{'s' if len(names) > 1 else ''}")
-        files = archive.download(names)
-        target = self.trees / name
+        place = self.platform.place(name)
+        say(f"fetching {place}: {len(names)} package{'s' if len(names) > 1 else ''}")
+        # kbuild's programs run on this machine, whatever they make.
+        ours = [n for n in names if self.platform.foreign and n.startswith("linux-kbuild-")]
+        files = archive.download([n for n in names if n not in ours])
+        if ours:
+            files |= self._archive(name, platforms.USUAL.arch).download(ours)
+        target = self.trees / place
+        another = name == "xen" and self.platform != platforms.USUAL
+        usual = Store(self.cache).tree("xen").path if another else None
         with fresh_dir(target) as work:
+            if usual and not self.platform.foreign:
+                shutil.copytree(usual, work, symlinks=True, dirs_exist_ok=True)
+                (work / ".lab-complete").unlink()
             for deb in files.values():
                 apt.unpack(deb, work)
+            if usual:
+                self.platform.lay_out(work, usual)
             if name.startswith("headers-"):
                 _use_headers_in_place(work, target)
                 glibc = kernel_named(name.removeprefix("headers-")).glibc
@@ -144,15 +148,21 @@ class Store:
             facts = {"packages": {n: f.name for n, f in files.items()}, "release": release}
             (work / ".lab-complete").write_text(json.dumps(facts, indent=1))
         self.fetched_something = True
-        return Tree(name, target, facts["packages"], release)
+        return Tree(place, target, facts["packages"], release)
 
-
-def _suite(name: str) -> str:
-    """Where a set comes from."""
-    kind, _, version = name.partition("-")
-    if kind == "glibc":
-        return version
-    return XEN_SUITE if name in ("xen", "hvm", *EXTRA_PACKAGES) else kernel_named(version).suite
+    def _archive(self, name: str, arch: str) -> apt.PrivateApt:
+        """Where a set comes from."""
+        kind, _, version = name.partition("-")
+        if name == "xen":
+            suite = self.platform.suite
+        elif name in ("hvm", *EXTRA_PACKAGES):
+            suite = platforms.USUAL.suite
+        else:
+            suite = version if kind == "glibc" else kernel_named(version).suite
+        archive = apt.PrivateApt(self.cache, suite, arch)
+        with locked(archive.lock):
+            archive.update()
+        return archive
 
 
 def _run_by(headers: Path, glibc: Tree) -> None:

@@ -127,6 +127,12 @@ def for_console(archive: bytes) -> bytes:
     return head.encode() + packed.replace(b"\x0f", b"\x0f\x0f")
 
 
+def _add_links(tree: FileTree, store: Store) -> None:
+    """By which programs find their own in a dom0 that is laid out like the usual one."""
+    for name, destination in store.platform.links.items():
+        tree.link(name, destination)
+
+
 def extras_tree(wish: Wish, store: Store, present: dict[str, set[str]]) -> FileTree:
     """What --with brings into guests."""
     tree = FileTree()
@@ -139,6 +145,7 @@ def stage_tree(wish: Wish, waiting_guest: bool, store: Store, present: dict[str,
     tree = FileTree()
     tree.directory("lab/.run")
     tree.add("lab/.run/env", _environment(wish, "-", waiting_guest))
+    _add_links(tree, store)
     if wish.guest_conf:
         tree.add("lab/.run/guest-conf", "\n".join(wish.guest_conf) + "\n")
     if waiting_guest and wish.extras:
@@ -156,6 +163,8 @@ def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], dom0_built: dict
     tree = FileTree()
     tree.directory("lab/.run")
     environment = _environment(wish, nonce, False, warm)
+    if not warm:
+        _add_links(tree, store)
     tree.add("lab/.run/env", environment)
     for name, text in (("command", wish.dom0), ("before", wish.before), ("guest-command", wish.command)):
         if text is not None:

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import build, debugkernel, extras, images, machine, payload, snapshot
+from . import arm64, build, debugkernel, extras, images, machine, payload, snapshot
 from .cpio import FileTree
 from .output import Output, new_run_dir
 from .packages import Store
@@ -44,17 +44,22 @@ class Runner:
 
     def __init__(self, store: Store, source: Path, wish: Wish, manner: Manner) -> None:
         self.store, self.wish, self.manner = store, wish, manner
-        self.shape = machine.Shape.of(wish.type == "hvm", wish.memory, wish.icount, wish.store)
-        self.qemu = machine.qemu_version()
+        self.foreign = store.platform.foreign
+        make_shape = arm64.Shape.of if self.foreign else machine.Shape.of
+        self.shape = make_shape(wish.type == "hvm", wish.memory, wish.icount, wish.store)
+        self.qemu = "" if self.foreign else machine.qemu_version()
         self.debug = debugkernel.DEBUG_KERNELS.get(wish.kernel)
         built = build.build(store, wish.kernel, source)
         self.files = {**built.modules, **built.programs}
         for folder in wish.modules:
             self.files |= built.on_request[folder]
-        dom0_kernel = debugkernel.dom0_kernel(wish.kernel)
+        dom0_kernel = store.platform.dom0
         stock = built if dom0_kernel == wish.kernel else build.build(store, dom0_kernel, source)
         self.dom0_files = {**stock.modules, **stock.programs}
-        self.image = images.prepare(store, wish.kernel, wish.type == "hvm")
+        if self.foreign:
+            self.image = arm64.prepare(store, wish.kernel)
+        else:
+            self.image = images.prepare(store, wish.kernel, wish.type == "hvm")
         machine.warn_of_new_qemu(self.qemu, wish.type)
         self.where = new_run_dir()
         self.out = Output(self.where, manner.quiet, manner.verbose, manner.events)
@@ -65,7 +70,7 @@ class Runner:
         try:
             facts = None
             # A restored machine gets its work at no fixed instruction: where those are counted, always boot.
-            if not (self.manner.cold or self.wish.icount):
+            if not (self.manner.cold or self.wish.icount or self.foreign):
                 facts = self._warm()
             if facts is None:
                 facts = self._cold()
@@ -94,7 +99,8 @@ class Runner:
         vm.start(self.shape.boot_arguments(self.image, initrd, waiting))
 
     def _cold(self) -> RunFacts:
-        with machine.Machine(self.shape, self.where / "qemu.log") as vm:
+        kind = arm64.Machine if self.foreign else machine.Machine
+        with kind(self.shape, self.where / "qemu.log") as vm:
             try:
                 self._boot(vm, self._work(warm=False), waiting=False)
                 session = self._session(vm)

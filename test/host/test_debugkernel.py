@@ -28,9 +28,9 @@ def found(text):
 class Stock(unittest.TestCase):
     """Which stock kernels a run has to have fetched."""
     def test_dom0s_is_among_them(self):
-        self.assertEqual(debugkernel.stock_kernels("6.1"), ["6.1"])
-        self.assertEqual(debugkernel.stock_kernels("6.12"), ["6.1", "6.12"])
-        self.assertEqual(debugkernel.stock_kernels("kasan"), ["6.1"])
+        self.assertEqual(debugkernel.stock_kernels("6.1", "6.1"), ["6.1"])
+        self.assertEqual(debugkernel.stock_kernels("6.1", "6.12"), ["6.1", "6.12"])
+        self.assertEqual(debugkernel.stock_kernels("5.10", "kasan"), ["5.10"])
 
 
 class LostGuest(unittest.TestCase):
