@@ -175,11 +175,11 @@ int xs_attach_listen(struct xs_attach *at, irq_handler_t handler, void *dev)
 	int err;
 
 	/*
-	 * A predecessor may have left the channel bound: see the top of this file. Bound and
-	 * requested in two steps, since bind_evtchn_to_irqhandler() closes the channel when it
-	 * fails.
+	 * A predecessor may have left the channel bound: see the top of this file. On Arm even to
+	 * interrupt 0, which is one like any other there. Bound and requested in two steps, since
+	 * bind_evtchn_to_irqhandler() closes the channel when it fails.
 	 */
-	if (irq <= 0)
+	if (irq < 0)
 		irq = bind_evtchn_to_irq(at->port);
 	err = irq < 0 ? irq : request_irq(irq, handler, 0, KBUILD_MODNAME, dev);
 	if (err) {

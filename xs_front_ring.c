@@ -256,7 +256,7 @@ static void ring_free(struct ring *ring)
 	struct page *page = virt_to_page(ring->public.shared);
 	unsigned int i, late = 0;
 
-	if (ring->public.irq)
+	if (ring->public.irq >= 0)
 		unbind_from_irqhandler(ring->public.irq, ring);
 	for (i = 0; i < ring->ngrants; i++)
 		late += !end_grant(ring->refs[i], page + i);
@@ -310,6 +310,7 @@ static struct ring *ring_new(struct xs_front_dev *dev, unsigned int order)
 	if (!ring)
 		return NULL;
 	ring->dev = dev;
+	ring->public.irq = -1;
 	ring->npages = 1u << order;
 	ring->public.size = PAGE_SIZE << order;
 	/* Pages of their own, not one large one: each is freed when its grant ends. */

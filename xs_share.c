@@ -118,7 +118,7 @@ static struct task_struct *find_thread(void)
 static int find_handler(struct xs_share *s)
 {
 	int irq = (int)irq_from_evtchn(s->at->port);
-	struct irq_data *data = irq > 0 ? irq_get_irq_data(irq) : NULL;
+	struct irq_data *data = irq >= 0 ? irq_get_irq_data(irq) : NULL;
 	struct irqaction *action = data ? irq_data_to_desc(data)->action : NULL;
 
 	if (!action || !action->handler || action->next || action->thread)
@@ -149,7 +149,7 @@ static int open_loop(struct xs_share *s)
 	s->kernel_port = theirs.local_port;
 	s->irq = bind_evtchn_to_irqhandler(s->port, s->user->on_kernel, 0, KBUILD_MODNAME "-kernel",
 					   s);
-	if (s->irq > 0)
+	if (s->irq >= 0)
 		return 0;
 	err = s->irq;		/* and our end is closed */
 	close.port = s->kernel_port;

@@ -119,7 +119,7 @@ struct xs_front_ring_spec {
  * struct xs_front_ring - pages that the backend may map, and an event channel to it; the core's
  * @shared: the pages, one behind the other, zeroed
  * @size: bytes
- * @irq: of the event channel; 0 for a silent ring
+ * @irq: of the event channel; -1 for a silent ring
  */
 struct xs_front_ring {
 	void *shared;

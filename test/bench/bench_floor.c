@@ -116,7 +116,7 @@ static int __init bench_floor_init(void)
 	if (err)
 		return err;
 	irq = irq_from_evtchn(port);
-	if (irq <= 0)
+	if (irq < 0)
 		irq = bind_evtchn_to_irq(port);
 	err = irq < 0 ? irq : request_irq(irq, on_signal, 0, KBUILD_MODNAME, &page);
 	if (!err) {
