@@ -49,6 +49,11 @@ class Platform:
         return ["pv", "pvh", "hvm"] if self == USUAL else ["pv", "pvh"]
 
     @property
+    def slower(self) -> float:
+        """Than the usual one, as a factor for timeouts: there are no snapshots on Arm, every guest boots."""
+        return 2 if self.foreign else 1
+
+    @property
     def cross(self) -> str:
         """What stands before the names of its compiler and the like."""
         return "aarch64-linux-gnu-" if self.foreign else ""

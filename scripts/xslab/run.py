@@ -88,7 +88,7 @@ class Runner:
 
     def _session(self, vm: machine.Machine) -> Session:
         slower = ICOUNT_SLOWER if self.wish.icount else 1
-        patience = self.debug.slower if self.debug else 1
+        patience = self.store.platform.slower * (self.debug.slower if self.debug else 1)
         limits = Limits(command=self.manner.timeout * patience, boot=self.manner.boot_timeout * slower * patience)
         return Session(vm, self.out, limits, first_guest=self.wish.command is not None, reports=self.debug is not None)
 
