@@ -317,8 +317,10 @@ static bool leave(struct xs_req *req, void (*orphan)(struct xs_req *))
 
 	spin_lock_irqsave(&client.lock, irq);
 	ours = req->state != XS_REQ_IDLE;
-	if (ours)
+	if (ours) {
 		req->done = orphan;
+		req->left = true;
+	}
 	spin_unlock_irqrestore(&client.lock, irq);
 	return ours;
 }

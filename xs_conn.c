@@ -184,7 +184,7 @@ int xs_conn_stuck(const struct xs_conn *conn)
 		return -ENODATA;
 	for (i = 0; i < XS_CONN_SLOTS; i++) {
 		req = conn->slots[i].req;
-		if (!conn->slots[i].busy || (req && req->who != XS_WHO_KERNEL))
+		if (!conn->slots[i].busy || (req && !req->left && req->who != XS_WHO_KERNEL))
 			return 0;
 	}
 	return -ENOBUFS;

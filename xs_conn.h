@@ -68,6 +68,7 @@ enum xs_seen {
  * @cap: its size in bytes
  * @raw: an ERROR reply is a reply like any other: its name goes to @reply, @result is 0
  * @who: the caller's, for those who look on: XS_WHO_*, or a process
+ * @left: the caller's: nobody waits for it any more, but done() sees to what comes of it
  * @epoch: the caller's: the connection that its transaction belongs to
  * @deadline: for xs_conn_expire(), in its caller's unit of time; 0 for none
  * @done: called once, when @result, @type and @len are valid
@@ -85,6 +86,7 @@ struct xs_req {
 	void *reply;
 	u32 cap;
 	bool raw;
+	bool left;
 	u32 who;
 	u32 epoch;
 	u64 deadline;

@@ -30,6 +30,7 @@ static struct call *call_raw(u32 type, const void *payload, u32 len, u32 cap)
 	/* what the connection has to set itself is anything at first */
 	memset(&c->req, 0xa5, sizeof(c->req));
 	c->req.raw = false;
+	c->req.left = false;
 	c->req.deadline = 0;
 	c->payload = malloc(len ? len : 1);
 	assert_non_null(c->payload);

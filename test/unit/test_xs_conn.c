@@ -709,6 +709,35 @@ static void stuck_from(u32 last)
 	end(w);
 }
 
+/* One that was left to itself is waited for by nobody, and has its end all the same. */
+static void stuck_with_one_left(void **state)
+{
+	struct world *w = world();
+	struct call *c[16];
+	u32 i;
+
+	w->s.twist = hold_all;
+	for (i = 0; i < 16; i++) {
+		c[i] = call_pattern(50, i);
+		queue(w, c[i]);
+	}
+	settle(w);
+	for (i = 0; i < 15; i++) {
+		assert_true(xs_conn_abandon(w->c, &c[i]->req));
+		poison(c[i]);
+	}
+	assert_int_equal(xs_conn_stuck(w->c), 0);
+	c[15]->req.left = true;
+	assert_int_equal(xs_conn_stuck(w->c), -ENOBUFS);
+	w->s.twist = NULL;
+	fs_release(&w->s);
+	assert_int_equal(settle(w), 0);
+	check_pattern(c[15]);
+	free_call(c[15]);
+	still_works(w);
+	end(w);
+}
+
 static void stuck_slots(void **state)
 {
 	stuck_from(0);		/* the last that is waited for is in the first slot, */
@@ -2302,6 +2331,7 @@ int main(void)
 		cmocka_unit_test(abandon_sent),
 		cmocka_unit_test(abandon_partly_received),
 		cmocka_unit_test(stuck_slots),
+		cmocka_unit_test(stuck_with_one_left),
 		cmocka_unit_test(abandon_done),
 		cmocka_unit_test(abandoned_and_used_again),
 		cmocka_unit_test(twist_vectors),
