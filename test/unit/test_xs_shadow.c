@@ -831,6 +831,7 @@ static void deaf_kernel(void **state)
 /* It writes as fast as we read. */
 static void server_runs(struct world *w)
 {
+	w->s.event = true;
 	fs_run(&w->s);
 }
 
@@ -1423,8 +1424,9 @@ static void give_up_in_header(void **state)
 }
 
 /* The box is full while one seeks: the search is held, and nothing is lost. */
-static void seek_is_held(void (*beside)(struct world *w))
+static void seek_is_held(void (*beside)(struct world *w), u32 before)
 {
+	struct xsd_sockmsg hdr = { .type = XS_WATCH_EVENT, .req_id = 99, .len = before };
 	struct world *w = world_before(0, 0);
 	struct call *c;
 	char ev[4096];
@@ -1440,6 +1442,7 @@ static void seek_is_held(void (*beside)(struct world *w))
 	fs_run(&w->s);
 	come(w, 5);
 	w->k.deaf = true;
+	xs_shadow_pass(w->sh, &hdr, ev);	/* stands in the box already */
 	c = seek(w);
 	meanwhile = beside;
 	settled(w);
@@ -1449,17 +1452,20 @@ static void seek_is_held(void (*beside)(struct world *w))
 	fk_wake(&w->k);
 	settled(w);
 	check_call(c);
-	assert_int_equal(w->k.events, 30);
+	assert_int_equal(w->k.events, 31);
 	for (n = 0; n < 30; n++)
-		assert_int_equal(w->k.event[n].hdr.req_id, n);
+		assert_int_equal(w->k.event[n + 1].hdr.req_id, n);
 	still_works(w);
 	end(w);
 }
 
 static void seek_held(void **state)
 {
-	seek_is_held(NULL);
-	seek_is_held(server_runs);
+	u32 before;
+
+	seek_is_held(NULL, 0);
+	for (before = 0; before < 4096; before += 500)
+		seek_is_held(server_runs, before);
 }
 
 /* Replies to what the kernel asked before we came, without any search, with ids near ours. */
