@@ -46,6 +46,9 @@ mutate:
 
 install: modules
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install
+	@# Debian's headers have no System.map, and without that kbuild leaves this to others.
+	PATH="$$PATH:/usr/sbin:/sbin" depmod -b "$(INSTALL_MOD_PATH)/" \
+		"$$(cat $(KDIR)/include/config/kernel.release)"
 
 clean:
 	@if test -e $(KDIR)/Makefile; then $(MAKE) -C $(KDIR) M=$(CURDIR) clean; fi
