@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import elf, extras
 from .cpio import FileTree
-from .images import LIBRARIES, library_dirs
+from .images import LIBRARIES, XEN_LIB, library_dirs
 from .packages import Store
 from .paths import LabError, REPO, UserError
 
@@ -127,10 +127,14 @@ def for_console(archive: bytes) -> bytes:
     return head.encode() + packed.replace(b"\x0f", b"\x0f\x0f")
 
 
-def _add_links(tree: FileTree, store: Store) -> None:
-    """By which programs find their own in a dom0 that is laid out like the usual one."""
+def _add_platform(tree: FileTree, store: Store) -> None:
+    """What programs of another platform need in a dom0 that is laid out like the usual one."""
     for name, destination in store.platform.links.items():
         tree.link(name, destination)
+    if store.platform.plugins:
+        base = store.tree("xen").path
+        for file in sorted((base / XEN_LIB / store.platform.plugins).rglob("*.*")):
+            tree.add(str(file.relative_to(base)), file)
 
 
 def extras_tree(wish: Wish, store: Store, present: dict[str, set[str]]) -> FileTree:
@@ -145,7 +149,7 @@ def stage_tree(wish: Wish, waiting_guest: bool, store: Store, present: dict[str,
     tree = FileTree()
     tree.directory("lab/.run")
     tree.add("lab/.run/env", _environment(wish, "-", waiting_guest))
-    _add_links(tree, store)
+    _add_platform(tree, store)
     if wish.guest_conf:
         tree.add("lab/.run/guest-conf", "\n".join(wish.guest_conf) + "\n")
     if waiting_guest and wish.extras:
@@ -164,7 +168,7 @@ def dom0_tree(wish: Wish, store: Store, built: dict[str, Path], dom0_built: dict
     tree.directory("lab/.run")
     environment = _environment(wish, nonce, False, warm)
     if not warm:
-        _add_links(tree, store)
+        _add_platform(tree, store)
     tree.add("lab/.run/env", environment)
     for name, text in (("command", wish.dom0), ("before", wish.before), ("guest-command", wish.command)):
         if text is not None:

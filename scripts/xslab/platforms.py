@@ -30,6 +30,7 @@ class Platform:
     dom0: str  # its kernel, by the name that --kernel has for it
     store_library: str = "libxenstore4"
     more: tuple[str, ...] = ()  # packages beside Xen's; of the usual one's where there are none
+    plugins: str = ""  # a folder beside its programs that these load from
 
     @property
     def foreign(self) -> bool:
@@ -128,7 +129,7 @@ USUAL = Platform("amd64", "4.17", "bookworm", "6.1", more=(*OTHERS, "busybox-sta
 PLATFORMS = (
     USUAL,
     Platform("amd64", "4.14", "bullseye", "5.10", "libxenstore3.0"),
-    Platform("amd64", "4.20", "trixie", "6.12", more=tuple(OTHERS)),
+    Platform("amd64", "4.20", "trixie", "6.12", more=tuple(OTHERS), plugins="ocaml"),
     Platform("arm64", "4.17", "bookworm", "6.1", more=(*OTHERS, "busybox-static", "libfdt1")),
 )
 
