@@ -55,6 +55,11 @@ class Platform:
         return 2 if self.foreign else 1
 
     @property
+    def lacks(self) -> list[str]:
+        """What dom0 cannot do: Debian leaves the one out, and Xen cannot suspend guests on Arm."""
+        return ["lsevtchn", "lab-guest save"] if self.foreign else []
+
+    @property
     def cross(self) -> str:
         """What stands before the names of its compiler and the like."""
         return "aarch64-linux-gnu-" if self.foreign else ""
