@@ -349,7 +349,8 @@ static int take_found(struct xs_shadow *sh)
 }
 
 /*
- * Takes until a look finds nothing, or no place is left, which is after 16 messages at the latest.
+ * Takes until a look finds nothing, or no place is left, which is after 16 messages at the latest;
+ * of those that are refused, when the box is full of answers.
  * A kernel that puts more while it sees us behind does not signal, so the look after the last
  * publish is needed.
  *
