@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import lzma
+import math
 import shlex
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from . import elf, extras
+from . import debugkernel, elf, extras
 from .cpio import FileTree
 from .images import LIBRARIES, XEN_LIB, library_dirs
 from .packages import Store
@@ -50,6 +51,12 @@ class Wish:
     extras: list[str] = field(default_factory=list)
     dom0_add: list[str] = field(default_factory=list)
 
+    @property
+    def slower(self) -> int:
+        """Than with the stock kernel, as a factor."""
+        kernel = debugkernel.DEBUG_KERNELS.get(self.kernel)
+        return math.ceil(kernel.slower) if kernel else 1
+
     def common_cmdline(self, waiting: bool = False) -> str:
         words = [BASE_CMDLINE]
         if waiting:
@@ -67,6 +74,8 @@ def _environment(wish: Wish, nonce: str, waiting: bool, warm: bool = False) -> s
         "INSMOD": int(wish.insmod), "MODPARAMS": " ".join(wish.modparams),
         "GUEST_CMDLINE": wish.common_cmdline(waiting), "OWN_CMDLINE": OWN_CMDLINE, "CONSOLES": CONSOLES,
         "GUEST_FIRST": int(wish.command is not None), "WAITING_GUEST": int(waiting),
+        # For those who wait in a script: as a factor.
+        "SLOWER": wish.slower,
         # A restored machine's clock stands where it was saved.
         "EPOCH": int(time.time()) if warm else "",
     }

@@ -21,11 +21,15 @@
 #   dmesg_in_order FILTER FILE    the lines that match FILTER are those of FILE, one by one
 #   tell NAME, await NAME [SECONDS]    between dom0 and guest, through the store (data/sync-NAME)
 #
+# SECONDS are those of a stock kernel: a debug kernel's guest has several times as long.
+#
 # A check that fails prints what was seen, as "# " lines, and the script goes on.
 
 # errnos, as ./load and test programs exit with
 export EBUSY=16 ENODEV=19 EINVAL=22 ECANCELED=125
 
+lab_slower=$(sed -n 's/^SLOWER=//p' /lab/.run/env)
+lab_slower=${lab_slower:-1}
 lab_count=0
 lab_failed=0
 lab_out=/tmp/lab-out.$$
@@ -128,7 +132,7 @@ plan_tell() {
 }
 
 wait_for() {
-	lab_tries=$(($1 * 20))
+	lab_tries=$(($1 * 20 * lab_slower))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		lab_tries=$((lab_tries - 1))
@@ -257,7 +261,7 @@ await() {
 	lab_fifo=/tmp/lab-await.$$
 	rm -f $lab_fifo
 	mkfifo $lab_fifo
-	timeout "${2:-60}" xenstore-watch "$lab_key" >$lab_fifo &
+	timeout $((${2:-60} * lab_slower)) xenstore-watch "$lab_key" >$lab_fifo &
 	lab_watcher=$!
 	lab_found=1
 	while read -r _; do
