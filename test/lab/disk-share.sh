@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv --attach none --icount --dom0-add test/lab/devices.sh
 # timeout: 240
+# kernel: stock
 #
 # disk-share.sh - a stock guest with two disks of the kernel's blkfront: one of them is handed over
 # to the module by its number, the other stays. Reads of 4 KiB, one after another, by either driver

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv --attach none --add test/lab/devices.sh --dom0-add test/lab/devices.sh
 # timeout: 90
+# kernel: stock
 #
 # stock-devices.sh - the lab's disks and network cards (devices.sh) with the kernel's own drivers at
 # both ends, and without the module: what other tests build on.
