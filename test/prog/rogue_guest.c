@@ -4,6 +4,7 @@
  *
  *   rogue_guest NODE TIMEOUT [KERNEL]      TIMEOUT: xsfront's deadline, in seconds
  *                                          KERNEL: the kernel's own node, in a share
+ *   rogue_guest NODE TIMEOUT stock         in a guest without xsfront: what its node does
  *
  * Asks the store for its next trick, lets four threads do all that a program can ask for while it
  * is played, and then looks at what has come of it. One TAP line for each trick:
@@ -18,6 +19,9 @@
  *   - the kernel's own node answers too. What it is asked while the trick is played may be lost, as
  *     it would be without xsfront: the kernel knows no deadline.
  * At the end: no more memory is in use than after the first tricks. No plan is printed.
+ *
+ * Of a stock guest's node nothing is asked; one line tells how many calls were answered, and
+ * whether it goes on after the trick. Once it does not, no more is tried.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -41,6 +45,7 @@
 #define SLACK_MS	4000	/* a call may find out late that it has timed out */
 #define LINES_MAX	60	/* of the log, for one trick */
 #define KB_MAX		3000	/* more memory than this is a leak */
+#define STOCK_MS	2000	/* the kernel knows no deadline: as good as never */
 
 static struct { char name[20]; unsigned int n; } kinds[NAMES];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -49,6 +54,8 @@ static unsigned int ours, unanswered;	/* in this trick: failures that are the mo
 static unsigned int timeout_ms, round_number;
 static int kmsg, watch_fd;
 static const char *node, *kernel_node;
+static bool stock;
+static __thread bool lost;	/* a stock guest's: this thread has waited for nothing */
 
 static unsigned long now_ms(void)
 {
@@ -68,7 +75,7 @@ static bool put(int fd, uint32_t type, uint32_t tx, const void *data, size_t len
 /* What would be waited for for ever is a failure, and to be told. */
 static bool get(int fd, struct frame *f)
 {
-	return frame_get(fd, f, 4 * timeout_ms + SLACK_MS);
+	return frame_get(fd, f, stock ? STOCK_MS : 4 * timeout_ms + SLACK_MS);
 }
 
 static void count(const char *kind)
@@ -85,11 +92,15 @@ static void count(const char *kind)
 static bool call(int fd, struct frame *f, uint32_t type, uint32_t tx, const void *data, size_t len)
 {
 	unsigned long began = now_ms(), took;
-	bool good = put(fd, type, tx, data, len) && get(fd, f);
+	bool good = !lost && put(fd, type, tx, data, len) && get(fd, f);
 	const char *kind = !good ? "NOTHING" : f->hdr.type == type ? "well" :
+		f->hdr.type == XS_WATCH_EVENT ? "an event" :
 		f->hdr.type != XS_ERROR ? "of another type" :
 		strspn(f->data, LETTERS) && strlen(f->data) < 15 ? f->data : "an odd error";
 
+	if (lost)
+		return false;
+	lost = stock && !good;
 	took = now_ms() - began;
 	pthread_mutex_lock(&lock);
 	count(kind);
@@ -149,7 +160,7 @@ static void *kernel_user(void *arg)
 	kernel_asked = kernel_told = 0;
 	for (i = 0; i < 2 * ROUNDS; i++) {
 		kernel_asked += put(fd, XS_READ, 0, LIT("domid"));
-		kernel_told += frame_get(fd, &f, timeout_ms);
+		kernel_told += frame_get(fd, &f, timeout_ms) && f.hdr.type == XS_READ;
 	}
 	close(fd);
 	return NULL;
@@ -271,11 +282,12 @@ static long memory_kb(void)
 static void load(void)
 {
 	pthread_t t[THREADS + 2];
-	long i, n = THREADS + 1;
+	long i, n = THREADS;
 
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&t[i], NULL, work, (void *)i);
-	pthread_create(&t[i], NULL, watcher, NULL);
+	if (!stock)	/* the kernel would let it sleep for ever */
+		pthread_create(&t[n++], NULL, watcher, NULL);
 	if (kernel_node)
 		pthread_create(&t[n++], NULL, kernel_user, NULL);
 	for (i = 0; i < n; i++)
@@ -293,6 +305,29 @@ static void tell_kinds(unsigned long settled)
 	if (kernel_node)
 		printf("; the kernel's: %u of %u", kernel_told, kernel_asked);
 	printf("\n");
+}
+
+/* Returns whether the node goes on. */
+static bool try_stock(const char *name)
+{
+	const char *then = "it goes on";
+	struct frame f;
+	bool on;
+
+	printf("# %s\n", name);		/* should the guest not live to tell */
+	memset(kinds, 0, sizeof(kinds));
+	slowest_ms = 0;
+	load();
+	on = ask("rogue/over", "over", &f, 2 * STOCK_MS);
+	if (!on)
+		then = "it does not answer any more";
+	else if (!write_and_read())
+		then = "what was written is not read";
+	else if (!watch_fires())
+		then = "the watch does not fire any more";
+	tell_kinds(0);
+	printf("# stock: %s: the kernel's: %u of %u; %s\n", name, kernel_told, kernel_asked, then);
+	return on;
 }
 
 /* One trick: @name, and what is wanted. */
@@ -344,32 +379,41 @@ int main(int argc, char **argv)
 	unsigned int tricks = 0;
 	long before = 0, after;
 	struct frame f;
+	bool found, set;
 	char *want;
-	bool found;
 
 	if (argc != 3 && argc != 4) {
-		fprintf(stderr, "rogue_guest NODE TIMEOUT [KERNEL]\n");
+		fprintf(stderr, "rogue_guest NODE TIMEOUT [KERNEL|stock]\n");
 		return 2;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	node = argv[1];
-	kernel_node = argv[3];
+	stock = argc == 4 && !strcmp(argv[3], "stock");
+	kernel_node = stock ? node : argv[3];
 	timeout_ms = atoi(argv[2]) * 1000;
 	kmsg = open("/dev/kmsg", O_RDWR | O_NONBLOCK);
 	lseek(kmsg, 0, SEEK_END);
 	watch_fd = open(node, O_RDWR);
 	put(watch_fd, XS_WRITE, 0, LIT("data/rogue-watch\0"));
-	check(get(watch_fd, &f) && f.hdr.type == XS_WRITE &&
-	      put(watch_fd, XS_WATCH, 0, watch, sizeof(watch)) && get(watch_fd, &f) &&
-	      f.hdr.type == XS_WATCH, "a watch is set");
+	set = get(watch_fd, &f) && f.hdr.type == XS_WRITE &&
+		put(watch_fd, XS_WATCH, 0, watch, sizeof(watch)) && get(watch_fd, &f);
+	if (!stock)	/* whose first event may come before the reply */
+		check(set && f.hdr.type == XS_WATCH, "a watch is set");
 	while (ask("rogue/next", NULL, &f, 30000) && strcmp(f.data, "end")) {
 		want = strchr(f.data, '|');
 		if (!want)
 			break;
 		*want++ = '\0';
-		try_trick(f.data, want);
+		if (stock && !try_stock(f.data))
+			break;
+		if (!stock)
+			try_trick(f.data, want);
 		if (++tricks == 8)
 			before = memory_kb();
+	}
+	if (stock) {
+		printf("# no more is tried\n");
+		return 0;
 	}
 	check(!strcmp(f.data, "end"), "the store has no more tricks");
 	read_log("", &found);

@@ -3,11 +3,12 @@
  * rogue_store.c - a store that lies, for dom0: serves one guest's ring in place of xenstored, which
  * has to be stopped meanwhile.
  *
- *   xenstore-ls -f | rogue_store DOMID PORT TIMEOUT [starts]
+ *   xenstore-ls -f | rogue_store DOMID PORT TIMEOUT [starts|FIRST]
  *
  * PORT is the guest's store/port, TIMEOUT its deadline in seconds. With "starts" only the first
  * words of a module that is being loaded are answered badly; the guest reads "rogue/start" for the
- * next trick.
+ * next trick. FIRST is a number: of a guest without the module, which may not outlive a trick. The
+ * tables are played once, from that one on; the last line says how far it has come.
  *
  * It is an honest little store, with the nodes that it is given, until the guest reads "rogue/next"
  * (test/prog/rogue_guest.c). The answer names a trick of the table in rogue_tricks.h; the requests
@@ -39,6 +40,7 @@
 #define TRICK_SECONDS	5	/* after that it is honest again, whoever has not been struck */
 #define LOST_SECONDS	15	/* as long as it takes a few threads to lose many requests */
 #define QUIET_SECONDS	60	/* a guest that asks nothing for so long is lost */
+#define STOCK_SECONDS	8	/* and one without the module */
 
 struct node { char path[256], value[256]; };
 struct watch { char path[256], token[64]; };
@@ -59,7 +61,7 @@ static char home[64];
 static unsigned int timeout, next_tx, strikes, complaints, played;
 static const struct trick *trick;	/* that is on, or NULL */
 static time_t until;
-static bool offers, slow, deaf_to_reconnect, starts;
+static bool offers, slow, deaf_to_reconnect, starts, stock;
 
 static void complain(const char *what)
 {
@@ -291,13 +293,15 @@ static const struct trick *next_trick(void)
 {
 	const unsigned int n = sizeof(tricks) / sizeof(tricks[0]);
 
-	while (played < 2 * n) {
+	while (played < (stock ? n : 2 * n)) {
 		const struct trick *t = &tricks[played++ % n];
 
 		offers = played > n;
 		if (!offers || strcmp(t->want, "lives"))
 			return t;
 	}
+	if (stock && played - n < sizeof(starting) / sizeof(starting[0]))
+		return &starting[played++ - n];
 	return NULL;
 }
 
@@ -313,11 +317,13 @@ static bool begin_trick(struct frame *reply)
 		return false;
 	}
 	srandom(played);
-	say(reply, text, sprintf(text, "%s%s%s%s", t->name, offers ? ", reconnection" : "",
-				 starts ? "" : "|", starts ? "" : t->want));
+	say(reply, text, sprintf(text, "%s%s%s%s%s", stock && !t->want ? "loaded under " : "",
+				 t->name, offers ? ", reconnection" : "", starts ? "" : "|",
+				 t->want ? : ""));
 	trick = t;
 	strikes = t->times;
-	until = time(NULL) + (starts ? timeout : t->play == swallow ? LOST_SECONDS : TRICK_SECONDS);
+	until = time(NULL) + (!t->want ? timeout :
+			      t->play == swallow ? LOST_SECONDS : TRICK_SECONDS);
 	return true;
 }
 
@@ -397,7 +403,7 @@ static bool run(void)
 		page_flush(slow);
 		if (!page_take((char *)&f, &have, have < sizeof(f.hdr) ? sizeof(f.hdr) :
 			       size_of(&f), slow)) {
-			if (time(NULL) > last + QUIET_SECONDS)
+			if (time(NULL) > last + (stock ? STOCK_SECONDS : QUIET_SECONDS))
 				return false;
 			usleep(300);
 			continue;
@@ -426,9 +432,18 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	timeout = atoi(argv[3]);
-	starts = argc == 5;
+	starts = argc == 5 && !strcmp(argv[4], "starts");
+	stock = argc == 5 && !starts;
+	played = stock ? atoi(argv[4]) : 0;
 	snprintf(home, sizeof(home), "/local/domain/%d", atoi(argv[1]));
 	read_tree();
+	if (stock) {
+		run();
+		page_leave();
+		printf("# played %u of %zu\n", played, sizeof(tricks) / sizeof(tricks[0]) +
+		       sizeof(starting) / sizeof(starting[0]));
+		return 0;
+	}
 	good = run() && page_is_read();
 	if (good)
 		leave_torn();
