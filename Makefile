@@ -4,7 +4,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 T ?=
 
-.PHONY: modules demo test check lab debug matrix bench mutate install clean help
+.PHONY: modules demo test check lab debug coverage matrix bench mutate install clean help
 
 modules:
 	@test -e $(KDIR)/Makefile || { echo "no kernel headers at $(KDIR):" \
@@ -36,6 +36,10 @@ debug:
 	@scripts/host-deps lab test kernels
 	@test/run debug $(T)
 
+coverage:
+	@scripts/host-deps lab test kernels
+	@test/coverage/run $(T)
+
 bench:
 	@scripts/host-deps lab bench
 	@test/bench/run $(T)
@@ -62,6 +66,7 @@ help:
 	@echo 'make lab T=name one test in the lab'
 	@echo 'make matrix     the tests with other versions of Linux, of Xen, and on Arm (T=name)'
 	@echo 'make debug      the lab tests under debug kernels, and seeded bugs (T=name)'
+	@echo 'make coverage   which lines of the glue lab tests run, by gcov (T=test)'
 	@echo 'make bench      speed beside the kernel: table, build/bench.json, .svg (T=row)'
 	@echo 'make mutate     change the pure files a little; a test has to notice (T=file)'
 	@echo 'make install    xsfront.ko into /lib/modules, for modprobe'

@@ -23,7 +23,8 @@ while [ "$first" -lt "$all" ]; do
 	cat said
 	# What it has seen of the last one comes when it has waited for it in vain.
 	if ! wait_for 6 sh -c "lab-guest log $name | grep -q '# no more is tried'"; then
-		echo "# $name: $(lab-guest log "$name" | grep -m 1 -o 'BUG: .*\|Oops: .*\|Kernel panic.*')"
+		why=$(lab-guest log "$name" | grep -m 1 -o 'BUG: .*\|Oops: .*\|Kernel panic.*')
+		echo "# $name: $why"
 	fi
 	lab-guest destroy "$name"
 	before=$first
