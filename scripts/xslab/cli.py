@@ -159,7 +159,7 @@ def parser() -> argparse.ArgumentParser:
                        help="a parameter for xsfront.ko")
     guest.add_argument("--vcpus", type=_count(1, 8), default=1, metavar="N", help="virtual CPUs (default 1)")
     guest.add_argument("--memory", type=_count(96, 2048), metavar="MB",
-                       help="memory (default 128, of a debug kernel what it needs)")
+                       help="memory (default 128, on Arm 192, of a debug kernel what it needs)")
     guest.add_argument("--cmdline", default="", metavar="TEXT", help="more for its kernel command line")
     guest.add_argument("--guest-conf", action="append", default=[], metavar="LINE", help="a line more in its xl config")
     guest.add_argument("--add", action="append", default=[], metavar="[NAME=]FILE",
@@ -235,7 +235,7 @@ def _run(options: argparse.Namespace) -> int:
     wish = Wish(
         type=kind, attach=options.attach, command=" ".join(options.command) if options.command else None,
         dom0=options.dom0, before=options.dom0_before, insmod=not options.no_insmod, modparams=options.modparam,
-        memory=options.memory or (debug.memory if debug else 128), vcpus=options.vcpus, cmdline=options.cmdline,
+        memory=options.memory or (debug or store.platform).memory, vcpus=options.vcpus, cmdline=options.cmdline,
         guest_conf=options.guest_conf, store=options.store, kernel=options.kernel,
         kernel_cmdline=debug.cmdline if debug else "", icount=options.icount, modules=options.modules, add=options.add,
         extras=sorted(set(options.extras)), dom0_add=options.dom0_add)

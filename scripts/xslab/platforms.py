@@ -55,6 +55,11 @@ class Platform:
         return 2 if self.foreign else 1
 
     @property
+    def memory(self) -> int:
+        """Of a guest, in MB: the files of some tests fill that of an Arm guest of the usual size."""
+        return 192 if self.foreign else 128
+
+    @property
     def lacks(self) -> list[str]:
         """What dom0 cannot do: Debian leaves the one out, and Xen cannot suspend guests on Arm."""
         return ["lsevtchn", "lab-guest save"] if self.foreign else []
