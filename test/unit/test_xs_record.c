@@ -188,7 +188,7 @@ static void path_and_rest(void **state)
 		u32 rest_len;
 	} row[] = {
 		{ XS_READ,      TEXT("a/b\0"),             "a/b", TEXT("") },
-		{ XS_READ,      TEXT("a/b"),               "",    TEXT("a/b") },	/* not a string */
+		{ XS_READ,      TEXT("a/b"),               "",    TEXT("a/b") },
 		{ XS_READ,      TEXT(""),                  "",    TEXT("") },
 		{ XS_WRITE,     TEXT("a/b\0|secret"),      "a/b", TEXT("secret") },
 		{ XS_WRITE,     TEXT("a/b\0|se|cret"),     "a/b", TEXT("secret") },
@@ -208,7 +208,7 @@ static void path_and_rest(void **state)
 		{ 99,           TEXT("words"),             "",    TEXT("words") },
 		{ 0xffffffff,   TEXT("words"),             "",    TEXT("words") },
 		{ XS_READ,      TEXT("a\0b\0"),            "a",   TEXT("b\0") },
-		{ XS_WATCH,     TEXT("a\0token\0"),       "a",   TEXT("token\0") },	/* one piece */
+		{ XS_WATCH,     TEXT("a\0token\0"),       "a",   TEXT("token\0") },
 		{ XS_WRITE,     TEXT("\0|secret"),        "",    TEXT("\0secret") },
 		{ XS_WRITE,     TEXT("|secret"),          "",    TEXT("secret") },
 		{ XS_CONTROL,   TEXT("words\0more"),      "",    TEXT("words\0more") },

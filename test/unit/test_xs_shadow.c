@@ -1222,8 +1222,8 @@ static void kernel_runs(struct world *w)
 }
 
 /*
- * A deaf kernel that goes on with an old transaction, and asks as fast as it is answered: what it is
- * told has its room, too.
+ * A deaf kernel that goes on with an old transaction, and asks as fast as it is answered: what it
+ * is told has its room, too.
  */
 static void old_transaction_deaf(void **state)
 {
