@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pvh --no-insmod
 # timeout: 90
+# kernel: stock
 #
 # late-page.sh - a guest that is up before its store page is (dom0less guests are): the module waits
 # for it, with a deadline. dom0's half takes the page away and gives it back.
@@ -8,7 +9,8 @@
 . ./lib.sh
 
 # The store cannot be used to talk to dom0 without the module, so each end waits by the clock:
-# dom0's first change is there 2 s after the guest's start, and its last one 12 s after it.
+# dom0's first change is there 2 s after the guest's start, and its last one 12 s after it. That is
+# why no debug kernel is for this: it has its modules later.
 sleep 3
 mark
 fails "no page within the deadline" 110 ./load xsfront.ko timeout=3
