@@ -9,6 +9,7 @@ ports "control", "dom0", "kmsg", "console0"... (guest/init-dom0 has the other si
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import json
 import os
 import re
@@ -27,6 +28,7 @@ QEMU = "qemu-system-x86_64"
 # SMAP breaks a PV dom0, rdtscp breaks PVH, AVX hangs Xen: this set is safe. No random instructions: runs repeat.
 CPU = "qemu64,+svm,+npt,-rdrand,-rdseed"
 PORTS = ["control", "dom0", "kmsg"] + [f"console{n}" for n in range(CONSOLES)]
+PIPE_ROOM = 1 << 20
 PR_SET_PDEATHSIG = 1
 
 
@@ -85,25 +87,60 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
+class PipeEnd:
+    """One end of a pipe, as far as it is used like a socket."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def setblocking(self, blocking: bool) -> None:
+        os.set_blocking(self._descriptor, blocking)
+
+    def recv(self, size: int) -> bytes:
+        return os.read(self._descriptor, size)
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+def pipe() -> tuple[PipeEnd, PipeEnd]:
+    """A pipe with much room: to read from, to write to.
+
+    A socket takes some 280 writes, of a byte each, before somebody has read them; then the writer waits, and no two
+    runs are the same. Bytes in a pipe lie side by side.
+    """
+    read, write = os.pipe()
+    fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, PIPE_ROOM)
+    return PipeEnd(read), PipeEnd(write)
+
+
 class Machine:
     """One QEMU and its channels. Use it in a `with`: it never outlives the block, nor this process."""
 
     def __init__(self, shape: Shape, log: Path) -> None:
         self.shape, self.log = shape, log
-        self.channels: dict[str, socket.socket] = {}
+        self.channels: dict[str, socket.socket | PipeEnd] = {}
         self.process: subprocess.Popen | None = None
 
     def start(self, extra: list[str]) -> None:
         """Run QEMU; `extra` is what it boots, or "-incoming"."""
         if not shutil.which(QEMU):
             raise LabError(f"{QEMU} is missing: scripts/host-deps says how to get it")
-        theirs: list[socket.socket] = []
+        theirs: list[socket.socket | PipeEnd] = []
 
         def channel(name: str) -> list[str]:
-            mine, other = socket.socketpair()
+            if self.shape.icount and name != "monitor":
+                mine, other = pipe()
+                kind = f"file,id={name},path=/proc/self/fd/{other.fileno()}"
+            else:
+                mine, other = socket.socketpair()
+                kind = f"socket,id={name},fd={other.fileno()}"
             self.channels[name] = mine
             theirs.append(other)
-            return ["-chardev", f"socket,id={name},fd={other.fileno()}"]
+            return ["-chardev", kind]
 
         words = [QEMU, *self.shape.arguments(), *channel("xen"), "-serial", "chardev:xen",
                  *channel("monitor"), "-mon", "chardev=monitor,mode=control",
