@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv --modparam timeout=2
 # lab: --type pv --attach share --modparam timeout=2
+# lab: --type pvh --modparam timeout=2
 # timeout: 400
 # turns: by the day
 #
