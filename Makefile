@@ -4,7 +4,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 T ?=
 
-.PHONY: modules demo test check lab debug coverage matrix bench mutate install clean help
+.PHONY: modules demo test check lab debug coverage matrix packaging bench mutate install clean help
 
 modules:
 	@test -e $(KDIR)/Makefile || { echo "no kernel headers at $(KDIR):" \
@@ -31,6 +31,10 @@ lab:
 matrix:
 	@scripts/host-deps lab test versions $(if $(T),$(filter arm64,$(T)),arm64)
 	@test/matrix $(T)
+
+packaging:
+	@scripts/host-deps lab packaging
+	@test/packaging/run $(T)
 
 debug:
 	@scripts/host-deps lab test kernels
@@ -65,6 +69,7 @@ help:
 	@echo 'make check      the tests that need no guest; under 2 minutes'
 	@echo 'make lab T=name one test in the lab'
 	@echo 'make matrix     the tests with other versions of Linux, of Xen, and on Arm (T=name)'
+	@echo 'make packaging  DKMS, make install, modprobe and signatures in a clean Debian'
 	@echo 'make debug      the lab tests under debug kernels, and seeded bugs (T=name)'
 	@echo 'make coverage   which lines of the glue lab tests run, by gcov (T=test)'
 	@echo 'make bench      speed beside the kernel: table, build/bench.json, .svg (T=row)'
