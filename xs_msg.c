@@ -276,6 +276,7 @@ static const struct {
 	const char *name;
 } more_errors[] = {
 	{ EPERM, "EPERM" },
+	{ E2BIG, "E2BIG" },	/* over 4096 bytes; the header of Linux 5.10 lacks it */
 	{ EDQUOT, "EQUOTA" },	/* oxenstored's own */
 };
 
