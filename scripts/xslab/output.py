@@ -16,6 +16,7 @@ from .console import LineMaker
 from .paths import LabError, build_dir, locked
 
 KEPT_RUNS = 20
+LAST_LINES = 400  # of the guests' consoles, shown when all goes wrong; what killed one may be 50 lines before the end
 
 
 def new_run_dir() -> Path:
@@ -56,7 +57,7 @@ class Output:
         self._files: dict[str, BinaryIO] = {}
         self._lines: dict[str, LineMaker] = {}
         self._began = time.monotonic()
-        self.last_lines: deque[str] = deque(maxlen=40)  # of the guests' consoles, shown when all goes wrong
+        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
 
     def guest_boots(self) -> None:
         """Time zero of the events: a guest has been created."""

@@ -299,6 +299,13 @@ class Verdicts(unittest.TestCase):
         lines[5] = "[    1.000005] BUG: kernel NULL pointer dereference"
         self.assertEqual(run.last_words(lines)[0], lines[5])
 
+    def test_the_cause_is_kept_over_a_long_trace(self):
+        with tempfile.TemporaryDirectory() as folder:
+            out = Output(Path(folder), True, False, None)
+            for line in ["[    1.000000] Kernel panic - not syncing"] + ["[    1.000001]  ? a_function+0x1/0x2"] * 100:
+                out.other_line("guest", "console", line)
+            self.assertIn("Kernel panic", run.last_words(list(out.last_lines))[0])
+
 
 class FakeMachine:
     """Plays back what the channels of a recorded run carried."""
