@@ -354,6 +354,28 @@ int xs_number(const char *text, u32 len, u32 *value)
 	return 0;
 }
 
+/**
+ * xs_number_text() - write a decimal number
+ * @value: it
+ * @buf: takes the digits and a NUL; XS_NUMBER_MAX bytes for any number
+ *
+ * Return: bytes written, the NUL included.
+ */
+u32 xs_number_text(u32 value, char *buf)
+{
+	char digits[XS_NUMBER_MAX];
+	u32 n = 0, len = 0;
+
+	do {
+		digits[n++] = (char)('0' + value % 10);
+		value /= 10;
+	} while (value);
+	while (n)
+		buf[len++] = digits[--n];
+	buf[len++] = '\0';
+	return len;
+}
+
 /* The characters of a path's names. (No ranges: cbmc takes them for their first character.) */
 static const bool of_a_name[256] = {
 	['-'] = true, ['@'] = true, ['_'] = true,
@@ -406,18 +428,9 @@ int xs_path_check(const char *path)
 u32 xs_permission_format(const struct xs_permission *p, char *buf)
 {
 	static const char letter[] = { 'n', 'r', 'w', 'b' };
-	char digits[5];
-	u32 v = p->domid, n = 0, len = 0;
 
-	buf[len++] = letter[p->may & (XS_MAY_READ | XS_MAY_WRITE)];
-	do {
-		digits[n++] = (char)('0' + v % 10);
-		v /= 10;
-	} while (v);
-	while (n)
-		buf[len++] = digits[--n];
-	buf[len++] = '\0';
-	return len;
+	buf[0] = letter[p->may & (XS_MAY_READ | XS_MAY_WRITE)];
+	return 1 + xs_number_text(p->domid, buf + 1);
 }
 
 /**

@@ -95,6 +95,10 @@ u32 xs_strings_count(const char *buf, u32 len);
 int xs_errno(const char *name, u32 len);
 const char *xs_error_name(int err);
 int xs_number(const char *text, u32 len, u32 *value);
+
+#define XS_NUMBER_MAX	11	/* longest text of one: ten digits, NUL */
+
+u32 xs_number_text(u32 value, char *buf);
 int xs_path_check(const char *path);
 
 #define XS_PERMISSION_MAX	8	/* longest text of one: 'b', five digits, NUL */

@@ -217,17 +217,11 @@ static bool tx_is_over(const struct xs_shadow *sh, u32 tx)
 /* A reply to TRANSACTION_START: marks the id that is in it. Returns the payload's length. */
 static u32 mark_tx(const struct xs_shadow *sh, char *text, u32 len)
 {
-	char digits[10];
-	u32 tx, n = 0, i;
+	u32 tx;
 
 	if (!sh->renewed || xs_number(text, len, &tx) || tx > TX_MASK)
 		return len;
-	for (tx |= sh->renewed << TX_BITS; tx; tx /= 10)
-		digits[n++] = (char)('0' + tx % 10);
-	for (i = 0; i < n; i++)
-		text[i] = digits[n - 1 - i];
-	text[n] = '\0';
-	return n + 1;
+	return xs_number_text(tx | sh->renewed << TX_BITS, text);
 }
 
 /**

@@ -145,6 +145,27 @@ void number_edge(void)
 	check_number();
 }
 
+/* proof: number_text of=xs_number_text unwind=12
+ * Of each number: digits and a NUL, no byte behind them, no 0 before them. That the digits are its
+ * own is in `permission`, up to 65535. */
+void number_text(void)
+{
+	u32 value = nondet_u32(), len, i;
+	char *buf;
+
+	size = XS_NUMBER_MAX;
+	buf = some_bytes(size);
+	len = xs_number_text(value, buf);
+	MUST(len >= 2 && len <= XS_NUMBER_MAX && !buf[len - 1], "ends in a NUL, and fits");
+	for (i = 0; i + 1 < len; i++)
+		MUST(buf[i] >= '0' && buf[i] <= '9', "digits");
+	MUST(len == 2 || buf[0] != '0', "no 0 before them");
+	if (len == XS_NUMBER_MAX)
+		REACH("ten digits");
+	if (!value)
+		REACH("0");
+}
+
 /* May this byte, with the next one, stand there in a path? */
 static bool fine(u32 i)
 {

@@ -886,6 +886,26 @@ static void number_vectors(void **state)
 	}
 }
 
+static void number_texts(void **state)
+{
+	static const struct {
+		u32 value;
+		const char *text;
+	} row[] = {
+		{ 0, "0" }, { 7, "7" }, { 10, "10" }, { 65535, "65535" }, { 1000000, "1000000" },
+		{ 268435457, "268435457" }, { 4294967295u, "4294967295" },
+	};
+	char *buf;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(row); i++) {
+		buf = malloc(strlen(row[i].text) + 1);	/* its very size */
+		assert_int_equal(xs_number_text(row[i].value, buf), strlen(row[i].text) + 1);
+		assert_string_equal(buf, row[i].text);
+		free(buf);
+	}
+}
+
 static const struct {
 	const char *path;
 	int err;
@@ -1050,6 +1070,7 @@ int main(void)
 		cmocka_unit_test(error_vectors),
 		cmocka_unit_test(error_names),
 		cmocka_unit_test(number_vectors),
+		cmocka_unit_test(number_texts),
 		cmocka_unit_test(path_vectors),
 		cmocka_unit_test(path_characters),
 		cmocka_unit_test(path_length_vectors),
