@@ -53,7 +53,7 @@ struct request {
 
 /**
  * struct xs_file - an open file
- * @ref: see the top of this file
+ * @ref: see the top of xs_dev.c
  * @lock: guards lists and counts
  * @wait: readers and writers
  * @out: frames for read(2), replies and events in the order in which they came

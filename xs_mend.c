@@ -135,10 +135,11 @@ int xs_mend_reconnect(void)
 		err = -ENOTCONN;
 	} else {
 		xs_conn_restart(&client.conn, true);
-		if (client.shadow)
+		if (client.shadow) {
 			xs_shadow_renewed(client.shadow);
-		if (client.shadow && xs_shadow_asks_reconnect(client.shadow))
-			xs_shadow_fresh(client.shadow);
+			if (xs_shadow_asks_reconnect(client.shadow))
+				xs_shadow_fresh(client.shadow);
+		}
 		WRITE_ONCE(client.life, XS_LIVE);
 	}
 	spin_unlock_irq(&client.lock);
