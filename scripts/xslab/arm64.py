@@ -8,17 +8,16 @@ tree.
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from . import debugkernel, images, kernel, machine, packages
 from .images import Images
 from .packages import Store, Tree
 from .paths import LabError, XSLAB, digest, fresh_dir, locked, own_digest, say
 
-QEMU = "qemu-system-aarch64"
 KERNEL_AT, INITRD_AT = 0x49000000, 0x50000000
 
 
@@ -26,41 +25,22 @@ KERNEL_AT, INITRD_AT = 0x49000000, 0x50000000
 class Shape(machine.Shape):
     """As of the usual machine, but for what QEMU is told."""
 
+    QEMU: ClassVar[str] = "qemu-system-aarch64"
+    BROUGHT_BY: ClassVar[str] = "scripts/host-deps arm64 brings it"
+    PROCESSOR: ClassVar[tuple[str, ...]] = ("-machine", "virt,virtualization=on,gic-version=3", "-cpu", "cortex-a57")
+
     @staticmethod
     def of(_hvm: bool, guest_memory: int, icount: bool, store: str) -> "Shape":
         dom0 = 512
         return Shape(dom0 + 2 * guest_memory + 512, dom0, icount, store)
 
-    def arguments(self) -> list[str]:
-        words = ["-machine", "virt,virtualization=on,gic-version=3", "-cpu", "cortex-a57", "-m", str(self.memory),
-                 "-display", "none", "-no-reboot", "-nodefaults", "-no-user-config"]
-        if self.icount:
-            words += ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1",
-                      "-rtc", "base=2020-01-01,clock=vm"]
-        else:
-            words += ["-accel", "tcg,thread=multi", "-smp", "2"]
-        return words
-
     def boot_arguments(self, images: Images, initrd: Path, waiting: bool) -> list[str]:
         xen = (f"console=dtuart dtuart=/pl011@9000000 dom0_mem={self.dom0_memory}M dom0_max_vcpus=1 "
                "loglvl=warning guest_loglvl=warning sched=credit")
-        dom0 = f"console=hvc0 quiet loglevel=4 panic=-1 rdinit=/init lab.store={self.store}"
-        if "," in str(initrd) or "," in str(images.vmlinux):
-            raise LabError("QEMU takes no comma in the path of a boot module; choose other places for cache and build")
+        dom0 = self.dom0_words(images, initrd)
         return ["-kernel", str(images.xen), "-append", xen,
                 "-device", f"guest-loader,addr={KERNEL_AT:#x},kernel={images.vmlinux},bootargs={dom0}",
                 "-device", f"guest-loader,addr={INITRD_AT:#x},initrd={initrd}"]
-
-
-class Machine(machine.Machine):
-    """Another QEMU."""
-
-    def start(self, extra: list[str]) -> None:
-        # What machine.py says is in the key of every snapshot: the program's name is changed here instead.
-        machine.QEMU = QEMU
-        if not shutil.which(QEMU):
-            raise LabError(f"{QEMU} is missing: scripts/host-deps arm64 brings it")
-        super().start(extra)
 
 
 def _compile(cross: str, name: str, target: Path) -> None:

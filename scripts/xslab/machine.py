@@ -19,12 +19,12 @@ import socket
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from .images import Images
 from .paths import LabError, SnapshotError, say
 from .payload import CONSOLES
 
-QEMU = "qemu-system-x86_64"
 # SMAP breaks a PV dom0, rdtscp breaks PVH, AVX hangs Xen: this set is safe. No random instructions: runs repeat.
 CPU = "qemu64,+svm,+npt,-rdrand,-rdseed"
 PORTS = ["control", "dom0", "kmsg"] + [f"console{n}" for n in range(CONSOLES)]
@@ -40,6 +40,11 @@ class Shape:
     icount: bool
     store: str
 
+    # Of an architecture.
+    QEMU: ClassVar[str] = "qemu-system-x86_64"
+    BROUGHT_BY: ClassVar[str] = "scripts/host-deps says how to get it"
+    PROCESSOR: ClassVar[tuple[str, ...]] = ("-machine", "q35", "-cpu", CPU)
+
     @staticmethod
     def of(hvm: bool, guest_memory: int, icount: bool, store: str) -> "Shape":
         dom0 = 480 if hvm else 352
@@ -47,8 +52,8 @@ class Shape:
         return Shape(dom0 + 2 * guest_memory + 320, dom0, icount, store)
 
     def arguments(self) -> list[str]:
-        words = ["-machine", "q35", "-cpu", CPU, "-m", str(self.memory), "-display", "none", "-no-reboot",
-                 "-nodefaults", "-no-user-config"]
+        words = [*self.PROCESSOR, "-m", str(self.memory), "-display", "none", "-no-reboot", "-nodefaults",
+                 "-no-user-config"]
         if self.icount:
             # Guest time counts instructions: the same run takes the same time on any machine.
             words += ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1",
@@ -57,23 +62,28 @@ class Shape:
             words += ["-accel", "tcg,thread=multi", "-smp", "2"]
         return words
 
+    def dom0_words(self, images: Images, initrd: Path) -> str:
+        """dom0's command line. Its kernel and initramfs go to QEMU in words that are parted by commas."""
+        if "," in str(initrd) or "," in str(images.vmlinux):
+            raise LabError("QEMU takes no comma in the path of a boot module; choose other places for cache and build")
+        return f"console=hvc0 quiet loglevel=4 panic=-1 rdinit=/init lab.store={self.store}"
+
     def boot_arguments(self, images: Images, initrd: Path, waiting: bool) -> list[str]:
         xen = (f"console=com1 com1=115200,8n1 dom0_mem={self.dom0_memory}M,max:{self.dom0_memory}M dom0_max_vcpus=1 "
                "loglvl=warning guest_loglvl=warning sched=credit")
-        dom0 = f"console=hvc0 quiet loglevel=4 panic=-1 rdinit=/init lab.store={self.store}"
-        if waiting:
-            dom0 += " lab.wait"
-        module = str(initrd)
-        if "," in module or "," in str(images.vmlinux):
-            raise LabError("QEMU takes no comma in the path of a boot module; choose other places for cache and build")
-        return ["-kernel", str(images.xen), "-append", xen, "-initrd", f"{images.vmlinux} {dom0},{module}"]
+        dom0 = self.dom0_words(images, initrd) + (" lab.wait" if waiting else "")
+        return ["-kernel", str(images.xen), "-append", xen, "-initrd", f"{images.vmlinux} {dom0},{initrd}"]
+
+
+def _need(shape: Shape | type[Shape]) -> None:
+    if not shutil.which(shape.QEMU):
+        raise LabError(f"{shape.QEMU} is missing: {shape.BROUGHT_BY}")
 
 
 def qemu_version() -> str:
     """QEMU's version, as it says; snapshots belong to one version."""
-    if not shutil.which(QEMU):
-        raise LabError(f"{QEMU} is missing: scripts/host-deps says how to get it")
-    text = subprocess.run([QEMU, "--version"], capture_output=True, text=True).stdout
+    _need(Shape)
+    text = subprocess.run([Shape.QEMU, "--version"], capture_output=True, text=True).stdout
     return text.splitlines()[0] if text else "unknown"
 
 
@@ -127,8 +137,7 @@ class Machine:
 
     def start(self, extra: list[str]) -> None:
         """Run QEMU; `extra` is what it boots, or "-incoming"."""
-        if not shutil.which(QEMU):
-            raise LabError(f"{QEMU} is missing: scripts/host-deps says how to get it")
+        _need(self.shape)
         theirs: list[socket.socket | PipeEnd] = []
 
         def channel(name: str) -> list[str]:
@@ -142,7 +151,7 @@ class Machine:
             theirs.append(other)
             return ["-chardev", kind]
 
-        words = [QEMU, *self.shape.arguments(), *channel("xen"), "-serial", "chardev:xen",
+        words = [self.shape.QEMU, *self.shape.arguments(), *channel("xen"), "-serial", "chardev:xen",
                  *channel("monitor"), "-mon", "chardev=monitor,mode=control",
                  "-device", f"virtio-serial-pci,max_ports={len(PORTS) + 1}"]
         for number, name in enumerate(PORTS, 1):

@@ -103,8 +103,7 @@ class Runner:
         vm.start([*self.shape.boot_arguments(self.image, initrd, waiting), *(AT_ONCE if self.wish.icount else [])])
 
     def _cold(self) -> RunFacts:
-        kind = arm64.Machine if self.foreign else machine.Machine
-        with kind(self.shape, self.where / "qemu.log") as vm:
+        with machine.Machine(self.shape, self.where / "qemu.log") as vm:
             try:
                 self._boot(vm, self._work(warm=False), waiting=False)
                 session = self._session(vm)
