@@ -23,6 +23,7 @@
 #include <linux/atomic.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include "xs_dev.h"
 #include "xs_dev_impl.h"
