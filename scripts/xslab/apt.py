@@ -107,6 +107,10 @@ class PrivateApt:
         """Names that a package depends on directly."""
         return re.findall(r"^\s*\|?Depends: (\S+)", self._run("apt-cache", "depends", package), re.M)
 
+    def names(self, start: str) -> list[str]:
+        """Names of all packages that begin so."""
+        return self._run("apt-cache", "pkgnames", start).split()
+
     def closure(self, *packages: str) -> list[str]:
         """Names of packages and all they need, from an empty system."""
         plan = self._run("apt-get", "install", "-s", "--no-install-recommends", *packages)

@@ -32,6 +32,7 @@ class Kernel:
     """A kernel that guests can have, and where its packages come from."""
     name: str
     suite: str
+    release: str = ""  # a pattern for it, where it is not the suite's newest
     options: tuple[str, ...] = ()  # for make, where modules are built with a compiler older than the kernel's
     glibc: str = ""  # the suite of the C library that its kbuild programs want, where that may be newer than the host's
 
@@ -41,8 +42,11 @@ OLDER_COMPILER = ("CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT=", "CONFIG_DEBUG_INFO_BT
 KBUILD_LIBRARIES = "libc6 libelf1t64 libssl3t64 zlib1g libzstd1".split()
 KERNELS = {kernel.name: kernel for kernel in (
     Kernel("5.10", "bullseye"),
+    # As it left the factory, so to speak: a later one makes hypercalls in another way.
+    Kernel("5.10.0-32", "bullseye", r"5\.10\.0-32"),
     Kernel("6.1", "bookworm"),
     Kernel("6.12", "trixie", options=OLDER_COMPILER, glibc="trixie"),
+    Kernel("7.2", "trixie-backports", r"7\.2\.\d+\+deb13", OLDER_COMPILER, "trixie"),
     Kernel("7.3", "trixie-backports", options=OLDER_COMPILER, glibc="trixie"),
 )}
 
@@ -103,19 +107,29 @@ class Store:
         kind, _, version = name.partition("-")
         if kind == "glibc":
             return KBUILD_LIBRARIES, ""
-        # A signed and an unsigned image may both be named; the first is the one to take.
-        meta = f"linux-image-{self.platform.arch}"  # its dependency names the release
-        images = [d for d in archive.depends(meta) if re.match(r"linux-image-\d", d)]
-        if not images:
-            raise LabError(f"{meta} in {kernel_named(version).suite} names no kernel")
-        release = images[0].removeprefix("linux-image-")
+        image = self._image(kernel_named(version), archive)
+        release = image.removeprefix("linux-image-")
         if kind == "kernel":
             # From 7.x on the image is in two other packages.
-            parts = [d for d in archive.depends(images[0]) if re.match(r"linux-(binary|modules)-\d", d)]
-            return parts or images[:1], release
+            parts = [d for d in archive.depends(image) if re.match(r"linux-(binary|modules)-\d", d)]
+            return parts or [image], release
         headers = f"linux-headers-{release}"
         parts = [d for d in archive.depends(headers) if re.match(r"linux-(headers-.*-common|kbuild-)", d)]
         return [headers, *parts], release
+
+    def _image(self, kernel: Kernel, archive: apt.PrivateApt) -> str:
+        """The name of its package, which has the release in it."""
+        meta = f"linux-image-{self.platform.arch}"  # its dependency names the release
+        if kernel.release:
+            pattern = re.compile(f"linux-image-{kernel.release}-{self.platform.arch}")
+            images = [name for name in archive.names("linux-image-") if pattern.fullmatch(name)]
+            images.sort(key=lambda name: [int(n) for n in re.findall(r"\d+", name)], reverse=True)
+        else:
+            # A signed and an unsigned image may both be named; the first is the one to take.
+            images = [d for d in archive.depends(meta) if re.match(r"linux-image-\d", d)]
+        if not images:
+            raise LabError(f"{kernel.suite} has no {kernel.release or meta}")
+        return images[0]
 
     def _fetch(self, name: str) -> Tree:
         if not shutil.which("dpkg-deb"):

@@ -5,14 +5,15 @@ import stat
 import sys
 import tempfile
 import unittest
+import unittest.mock
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "scripts"))
 
-from xslab import build, platforms  # noqa: E402
-from xslab.paths import UserError  # noqa: E402
+from xslab import build, packages, platforms  # noqa: E402
+from xslab.paths import LabError, UserError  # noqa: E402
 from xslab.platforms import PLATFORMS, USUAL, chosen  # noqa: E402
 
 SETS = ("xen", "hvm", "kernel-6.1", "headers-6.1", "glibc-trixie")
@@ -58,6 +59,39 @@ class Sets(unittest.TestCase):
         self.assertEqual(len(set(places["xen"])), len(PLATFORMS))
         self.assertEqual(len(set(places["kernel-6.1"])), 2)
         self.assertEqual(len(set(places["glibc-trixie"])), 1)
+
+
+class FakeArchive:
+    """What an archive is asked."""
+
+    IMAGES = """linux-image-7.2.9+deb13-amd64 linux-image-7.2.12+deb13-amd64 linux-image-7.2.12+deb13-rt-amd64
+        linux-image-7.3.4+deb13-amd64 linux-image-5.10.0-32-amd64 linux-image-5.10.0-3-amd64""".split()
+
+    def names(self, start):
+        return [name for name in self.IMAGES if name.startswith(start)]
+
+    def depends(self, name):
+        return ["linux-base", "linux-image-7.3.4+deb13-amd64"] if name == "linux-image-amd64" else []
+
+
+class Releases(unittest.TestCase):
+    def image(self, name):
+        kernel = packages.KERNELS[name]
+        return packages.Store(Path("/nowhere"))._image(kernel, FakeArchive())
+
+    def test_the_newest_of_a_suite(self):
+        self.assertEqual(self.image("7.3"), "linux-image-7.3.4+deb13-amd64")
+
+    def test_the_newest_of_an_older_version(self):
+        self.assertEqual(self.image("7.2"), "linux-image-7.2.12+deb13-amd64")
+
+    def test_just_one_release(self):
+        self.assertEqual(self.image("5.10.0-32"), "linux-image-5.10.0-32-amd64")
+
+    def test_what_is_no_more(self):
+        with unittest.mock.patch.object(FakeArchive, "IMAGES", []):
+            with self.assertRaisesRegex(LabError, r"bullseye has no 5\\.10\\.0-32"):
+                self.image("5.10.0-32")
 
 
 class Layout(unittest.TestCase):
