@@ -85,6 +85,9 @@ static void note_heard(void)
 		return;
 	client.heard = client.conn.heard;
 	client.heard_at = jiffies;
+	if (client.conn.answered != client.answered)
+		client.answered_at = jiffies;
+	client.answered = client.conn.answered;
 	note_odd();
 }
 
@@ -161,12 +164,13 @@ static const char *silence(void)
  */
 static void look_if_stuck(void)
 {
-	unsigned long irq;
+	unsigned long irq, long_ago;
 	int err = 0;
 
 	spin_lock_irqsave(&client.lock, irq);
-	if (client.life == XS_LIVE && time_after_eq(jiffies, client.heard_at + xs_client_timeout()))
-		err = xs_conn_stuck(&client.conn);
+	long_ago = jiffies - xs_client_timeout();
+	if (client.life == XS_LIVE && time_before_eq(client.answered_at, long_ago))
+		err = xs_conn_stuck(&client.conn, time_before_eq(client.heard_at, long_ago));
 	if (err)
 		xs_life_broken(err);
 	spin_unlock_irqrestore(&client.lock, irq);

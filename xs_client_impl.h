@@ -39,8 +39,11 @@ enum xs_life {
  * @way: how we got onto the page; constant from the start to the stop
  * @shadow: what the kernel's xenbus works on, while we are under it; NULL else
  * @life: see enum xs_life
+ * @leaving: the share is being left: the ring is not mended any more
  * @heard: the connection's count of messages when it was looked at last
- * @heard_at: when it grew, in jiffies
+ * @answered: its count of replies
+ * @heard_at: when @heard grew, in jiffies
+ * @answered_at: the same of @answered
  * @wrong_type: of the connection's counter, what has been told
  * @bad_events: the same
  * @epoch: counts connections; a transaction does not outlive its own
@@ -60,8 +63,9 @@ struct xs_client {
 	enum xs_way way;
 	struct xs_shadow *shadow;
 	enum xs_life life;
-	u64 heard;
-	unsigned long heard_at;
+	bool leaving;
+	u64 heard, answered;
+	unsigned long heard_at, answered_at;
 	u64 wrong_type, bad_events;
 	u32 epoch;
 	struct work_struct pump_again;
@@ -90,6 +94,7 @@ int xs_mend_seek(enum xs_life meanwhile);
 int xs_mend_reconnect(void);
 const char *xs_mend_why(int err);
 void xs_mend_init_work(void);
+void xs_mend_rest(void);
 void xs_mend_stop_work(void);
 
 #endif /* XS_CLIENT_IMPL_H */

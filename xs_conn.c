@@ -164,23 +164,25 @@ bool xs_conn_idle(const struct xs_conn *conn)
 }
 
 /**
- * xs_conn_stuck() - if no message comes any more, can the connection go on by itself?
+ * xs_conn_stuck() - if no reply comes any more, can the connection go on by itself?
  * @conn: the connection
+ * @silent: events do not come either
  *
- * For who has heard nothing for long. Of what a server has lost, the ends of messages and replies
+ * For who has had no reply for long. Of what a server has lost, the ends of messages and replies
  * included, a connection would be waiting for ever, while the server answers others.
  *
- * Return: 0 when it can; -ENODATA when a message has come in part; -ENOBUFS when each slot waits
- * for a reply that nobody wants any more, or that is the kernel's, so nothing can be asked.
+ * Return: 0 when it can; -ENODATA when a message has come in part, of a server that is @silent;
+ * -ENOBUFS when each slot waits for a reply that nobody wants any more, or that is the kernel's,
+ * so nothing can be asked.
  */
-int xs_conn_stuck(const struct xs_conn *conn)
+int xs_conn_stuck(const struct xs_conn *conn, bool silent)
 {
 	const struct xs_req *req;
 	u32 i;
 
 	if (conn->broken || conn->seeking || conn->hold)
 		return 0;	/* something is done about it, or it is not the server */
-	if (conn->in.have && !conn->in.whole)
+	if (silent && conn->in.have && !conn->in.whole)
 		return -ENODATA;
 	for (i = 0; i < XS_CONN_SLOTS; i++) {
 		req = conn->slots[i].req;
@@ -606,6 +608,7 @@ static void on_message(struct xs_conn *conn)
 		on_event(conn);
 		return;
 	}
+	conn->answered++;
 	if (conn->forgotten) {
 		conn->stats.late++;
 		return;

@@ -164,6 +164,7 @@ struct xs_slot {
  * @seeking: response bytes are thrown away until the reply to @seek_id comes
  * @broken: 0, or the errno with which the ring broke
  * @heard: messages that have come, whole: replies, events and what is somebody else's
+ * @answered: of these, replies
  * @stats: counters
  * @event_buf: the payload of the event that is being received
  * @spill: the rest of @orphan
@@ -194,7 +195,7 @@ struct xs_conn {
 	u32 seek_type;
 	bool seeking;
 	int broken;
-	u64 heard;
+	u64 heard, answered;
 	struct xs_conn_stats stats;
 	char event_buf[XENSTORE_PAYLOAD_MAX];
 	char spill[XENSTORE_PAYLOAD_MAX];
@@ -224,7 +225,7 @@ void xs_conn_pause(struct xs_conn *conn);
 bool xs_conn_quiet(const struct xs_conn *conn);
 void xs_conn_give_up_seek(struct xs_conn *conn);
 bool xs_conn_idle(const struct xs_conn *conn);
-int xs_conn_stuck(const struct xs_conn *conn);
+int xs_conn_stuck(const struct xs_conn *conn, bool silent);
 u32 xs_conn_features(const struct xs_conn *conn);
 
 #endif /* XS_CONN_H */

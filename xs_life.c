@@ -96,8 +96,8 @@ static void on_skipped(struct xs_conn *conn, const void *bytes, u32 n)
 static void conn_begin(void)
 {
 	xs_conn_init(&client.conn, client.attach.page, get_random_u32(), on_event);
-	client.heard = client.wrong_type = client.bad_events = 0;
-	client.heard_at = jiffies;
+	client.heard = client.answered = client.wrong_type = client.bad_events = 0;
+	client.heard_at = client.answered_at = jiffies;
 	xs_frames_attach(&client.conn);
 }
 
@@ -235,7 +235,7 @@ static void forget_what_is_owed(void)
  */
 static void share_leave(void)
 {
-	flush_work(&client.mend);
+	xs_mend_rest();
 	stop_new_messages();
 	if (!wait_event_timeout(client.idle, xs_client_quiet(), xs_client_timeout())) {
 		forget_what_is_owed();
@@ -304,6 +304,7 @@ static int share_begin(bool first)
 	client.conn.stray = on_stray;
 	client.conn.skipped = on_skipped;
 	client.shadow = xs_share_shadow(client.attach.share);
+	WRITE_ONCE(client.leaving, false);
 	WRITE_ONCE(client.life, XS_MENDING);
 	spin_unlock_irq(&client.lock);
 	err = share_enter();

@@ -264,15 +264,20 @@ static int ask_part(struct xs_tx tx, const char *path, u32 offset, char *buf, u3
 			      len);
 }
 
-/* From the first part to the last; -EAGAIN when it has to be begun again. */
-static int read_parts(struct xs_tx tx, const char *path, struct xs_list *list, char *buf)
+/*
+ * From the first part to the last; -EAGAIN when it has to be begun again. Each part has a deadline
+ * of its own, but a store may make as many of a directory as it has names.
+ */
+static int read_parts(struct xs_tx tx, const char *path, struct xs_list *list, char *buf,
+		      unsigned long deadline)
 {
 	char generation[GENERATION_MAX];
 	u32 len;
 	int err;
 
 	do {
-		err = ask_part(tx, path, list->len, buf, &len);
+		err = time_after(jiffies, deadline) ? -ETIMEDOUT :
+		      ask_part(tx, path, list->len, buf, &len);
 		if (!err)
 			err = take_part(list, buf, len, generation);
 	} while (!err);
@@ -281,11 +286,12 @@ static int read_parts(struct xs_tx tx, const char *path, struct xs_list *list, c
 
 static int big_directory(struct xs_tx tx, const char *path, struct xs_list *list, char *buf)
 {
+	unsigned long deadline = jiffies + xs_client_timeout();
 	int starts, err = -EAGAIN;
 
 	for (starts = 0; starts < STARTS_MAX && err == -EAGAIN; starts++) {
 		xs_list_free(list);
-		err = read_parts(tx, path, list, buf);
+		err = read_parts(tx, path, list, buf, deadline);
 	}
 	return err == -ENOSYS ? -E2BIG : err;
 }
@@ -301,8 +307,8 @@ static int big_directory(struct xs_tx tx, const char *path, struct xs_list *list
  * Context: may sleep.
  *
  * Return: 0; -E2BIG when the names are more than a message holds and the server cannot give them in
- * parts, or more than 1 MiB; -EAGAIN when it has changed 16 times while it was read; -ENOMEM; what
- * xsfront.h lists.
+ * parts, or more than 1 MiB; -EAGAIN when it has changed 16 times while it was read; -ETIMEDOUT
+ * also when all parts together take longer than one request may; -ENOMEM; what xsfront.h lists.
  */
 int xs_directory(struct xs_handle *h, u32 tx, const char *path, struct xs_list *list)
 {

@@ -18,16 +18,19 @@
  * and at each of its signals, and taken back when it is well.
  *
  * The kernel's xenbus, where we are under it: its requests in flight end with EIO, the others wait
- * too. On a dead ring it sees what it would see without us (xs_shadow_dead()). A server that makes
- * a new connection has dropped the kernel's transactions, which it is told when it goes on with one
- * (xs_shadow_renewed()), and its watches; those that were set before we came are not
- * known to us and stay lost, as they would be without us.
+ * too, on a dead ring until it is looked at. A server that makes a new connection has dropped the
+ * kernel's transactions, which it is told when it goes on with one (xs_shadow_renewed()), and its
+ * watches; those that were set before we came are not known to us and stay lost, as they would be
+ * without us.
+ *
+ * While we leave a share (client.leaving) nothing is mended any more: the page goes back as it is.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/completion.h>
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
+#include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include "xs_client_impl.h"
 #include "xs_source.h"
@@ -35,6 +38,9 @@
 #define client xs_the_client
 
 #define REVIVE_SECONDS	5	/* between looks at a dead ring */
+
+/* A store that breaks and mends without an end must not fill the log. */
+static DEFINE_RATELIMIT_STATE(lines, 60 * HZ, 100);
 
 /**
  * xs_mend_why() - what has broken the ring, for people
@@ -77,7 +83,8 @@ void xs_life_broken(int err)
 		xs_conn_break(&client.conn, -ENOTCONN);
 		return;
 	}
-	pr_err("the store's ring is broken: %s; trying to mend it\n", xs_mend_why(err));
+	if (__ratelimit(&lines))
+		pr_err("the store's ring is broken: %s; trying to mend it\n", xs_mend_why(err));
 	WRITE_ONCE(client.life, XS_MENDING);
 	xs_tx_next_epoch();
 	xs_conn_break(&client.conn, -ECONNRESET);
@@ -114,6 +121,17 @@ static int ask_reconnect(void)
 	return err;
 }
 
+/* The ring is well, and with it what the kernel sees. Called with client.lock held. */
+static void be_live(bool kernel_asks)
+{
+	lockdep_assert_held(&client.lock);
+	if (client.shadow && (client.shadow->broken || kernel_asks))
+		xs_shadow_fresh(client.shadow);
+	else if (client.shadow)
+		xs_shadow_show_error(client.shadow);
+	WRITE_ONCE(client.life, XS_LIVE);
+}
+
 /**
  * xs_mend_reconnect() - have the server make the connection new
  *
@@ -135,26 +153,23 @@ int xs_mend_reconnect(void)
 		err = -ENOTCONN;
 	} else {
 		xs_conn_restart(&client.conn, true);
-		if (client.shadow) {
+		if (client.shadow)
 			xs_shadow_renewed(client.shadow);
-			if (xs_shadow_asks_reconnect(client.shadow))
-				xs_shadow_fresh(client.shadow);
-		}
-		WRITE_ONCE(client.life, XS_LIVE);
+		be_live(client.shadow && xs_shadow_asks_reconnect(client.shadow));
 	}
 	spin_unlock_irq(&client.lock);
 	return err;
 }
 
-/* Changes the life, and says so, unless it is another one than the caller thinks. */
-static bool set_life(enum xs_life from, enum xs_life to)
+/* The stream's start is found, if nothing has happened since. Returns whether. */
+static bool found(enum xs_life meanwhile)
 {
 	bool as_thought;
 
 	spin_lock_irq(&client.lock);
-	as_thought = client.life == from;
+	as_thought = client.life == meanwhile;
 	if (as_thought)
-		WRITE_ONCE(client.life, to);
+		be_live(false);
 	spin_unlock_irq(&client.lock);
 	return as_thought;
 }
@@ -229,7 +244,7 @@ int xs_mend_seek(enum xs_life meanwhile)
 	xs_client_pump();
 	err = probe_result(&probe, xs_client_wait(&probe.req, &probe.done, NULL));
 	/* The ring may have broken again behind the reply. */
-	if (!err && !set_life(meanwhile, XS_LIVE))
+	if (!err && !found(meanwhile))
 		err = -ECONNRESET;
 	return err;
 }
@@ -252,7 +267,7 @@ static void be_dead(void)
 	if (client.shadow) {
 		if (xs_shadow_give(client.shadow))
 			xs_share_wake_kernel(client.attach.share);
-		xs_shadow_dead(client.shadow);
+		xs_shadow_show_error(client.shadow);
 	}
 	wake_up_all(&client.idle);
 	spin_unlock_irq(&client.lock);
@@ -261,11 +276,8 @@ static void be_dead(void)
 
 static void be_live_again(const char *how)
 {
-	spin_lock_irq(&client.lock);
-	if (client.shadow && client.shadow->broken)
-		xs_shadow_fresh(client.shadow);
-	spin_unlock_irq(&client.lock);
-	pr_notice("the store's ring is live again: %s; all watches are set anew\n", how);
+	if (__ratelimit(&lines))
+		pr_notice("the store's ring is live again: %s; all watches are set anew\n", how);
 	xs_source_renew();
 }
 
@@ -281,7 +293,7 @@ static void on_mend(struct work_struct *work)
 {
 	int err;
 
-	if (!life_is(XS_MENDING))
+	if (!life_is(XS_MENDING) || READ_ONCE(client.leaving))
 		return;
 	err = try_again(XS_LIVE);
 	if (!err) {
@@ -289,13 +301,15 @@ static void on_mend(struct work_struct *work)
 		return;
 	}
 	be_dead();	/* also when it broke again at once: not in a loop at the peer's speed */
-	pr_err("the store's ring is dead: error %d; requests fail until it comes back\n", err);
+	if (__ratelimit(&lines))
+		pr_err("the store's ring is dead: error %d; requests fail until it comes back\n",
+		       err);
 }
 
 /* A dead ring: is it well again? Silent while it is not. */
 static void on_revive(struct work_struct *work)
 {
-	if (!life_is(XS_DEAD))
+	if (!life_is(XS_DEAD) || READ_ONCE(client.leaving))
 		return;
 	if (try_again(XS_PROBING))
 		be_dead();
@@ -329,6 +343,19 @@ void xs_mend_init_work(void)
 	INIT_WORK(&client.mend, on_mend);
 	INIT_DELAYED_WORK(&client.revive, on_revive);
 	INIT_WORK(&client.renew, on_renew);
+}
+
+/**
+ * xs_mend_rest() - we are about to leave a share: what is being mended comes to its end
+ *
+ * From here on nothing is mended, and nothing but what has begun is on the rings. Context: may
+ * sleep, for as long as a request may take.
+ */
+void xs_mend_rest(void)
+{
+	WRITE_ONCE(client.leaving, true);
+	flush_work(&client.mend);
+	cancel_delayed_work_sync(&client.revive);
 }
 
 /**

@@ -514,8 +514,7 @@ bool xs_shadow_asks_reconnect(const struct xs_shadow *sh)
 }
 
 /**
- * xs_shadow_fresh() - the connection is a new one, and the kernel had asked for it, or had seen it
- *		       die
+ * xs_shadow_fresh() - the kernel's page begins anew: it has asked for that, or has broken it
  * @sh: the shadow; nothing of it is under way
  *
  * The kernel finds what it would find on the store's page: empty rings, no error, and the word that
@@ -537,20 +536,14 @@ void xs_shadow_fresh(struct xs_shadow *sh)
 }
 
 /**
- * xs_shadow_dead() - the connection is lost: the kernel sees what it would see without us
+ * xs_shadow_show_error() - the connection is lost, or well again: the kernel may know
  * @sh: the shadow
  *
- * The server's error word, and a response index that cannot be where the store's cannot be.
+ * The server's error word. Its rings go on: it has done nothing to them, and what it asks while the
+ * store's are dead is answered with EIO, or waits in its ring until they are not.
  */
-void xs_shadow_dead(struct xs_shadow *sh)
+void xs_shadow_show_error(struct xs_shadow *sh)
 {
-	const struct xenstore_domain_interface *store = (const void *)sh->conn->page;
-	u32 ahead = READ_ONCE(store->rsp_prod) - READ_ONCE(store->rsp_cons);
-
 	show_features(sh);
 	WRITE_ONCE(*page_word(sh, XS_PAGE_ERROR), store_word(sh, XS_PAGE_ERROR));
-	if (ahead > XS_RING_SIZE) {
-		WRITE_ONCE(sh->page->rsp_prod, READ_ONCE(sh->page->rsp_cons) + ahead);
-		stop_serving(sh, -EIO);	/* until xs_shadow_fresh() */
-	}
 }

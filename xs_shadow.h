@@ -113,7 +113,7 @@ void xs_shadow_skipped(struct xs_shadow *sh, const void *bytes, u32 n);
 bool xs_shadow_asks_reconnect(const struct xs_shadow *sh);
 void xs_shadow_renewed(struct xs_shadow *sh);
 void xs_shadow_fresh(struct xs_shadow *sh);
-void xs_shadow_dead(struct xs_shadow *sh);
+void xs_shadow_show_error(struct xs_shadow *sh);
 bool xs_shadow_given(const struct xs_shadow *sh);
 bool xs_shadow_quiet(const struct xs_shadow *sh);
 bool xs_shadow_fits(const struct xs_shadow *sh);

@@ -660,15 +660,15 @@ static void abandon_sent(void **state)
 /* Whatever it would say else: where something is done about it, it is not stuck. */
 static void stuck_says(struct world *w, int err)
 {
-	assert_int_equal(xs_conn_stuck(w->c), err);
+	assert_int_equal(xs_conn_stuck(w->c, true), err);
 	w->c->hold = true;
-	assert_int_equal(xs_conn_stuck(w->c), 0);
+	assert_int_equal(xs_conn_stuck(w->c, true), 0);
 	w->c->hold = false;
 	w->c->seeking = true;
-	assert_int_equal(xs_conn_stuck(w->c), 0);
+	assert_int_equal(xs_conn_stuck(w->c, true), 0);
 	w->c->seeking = false;
 	w->c->broken = -EIO;
-	assert_int_equal(xs_conn_stuck(w->c), 0);
+	assert_int_equal(xs_conn_stuck(w->c, true), 0);
 	w->c->broken = 0;
 }
 
@@ -688,7 +688,7 @@ static void stuck_from(u32 last)
 	settle(w);
 	for (n = 0; n < 16; n++) {
 		i = (last + 1 + n) % 16;
-		assert_int_equal(xs_conn_stuck(w->c), 0);	/* somebody waits for one still */
+		assert_int_equal(xs_conn_stuck(w->c, true), 0);	/* somebody waits for one still */
 		if (i % 4 != 1) {
 			assert_true(xs_conn_abandon(w->c, &c[i]->req));
 			poison(c[i]);
@@ -696,11 +696,18 @@ static void stuck_from(u32 last)
 	}
 	stuck_says(w, -ENOBUFS);		/* the kernel waits for ever */
 	assert_int_equal(w->c->heard, 0);
+	assert_true(fs_send(&w->s, XS_WATCH_EVENT, 0, 0, "p\0tok", 6));
+	w->s.event = true;	/* events alone free no slot */
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(w->c->heard, 1);
+	assert_int_equal(w->c->answered, 0);
+	assert_int_equal(xs_conn_stuck(w->c, false), -ENOBUFS);
 	w->s.twist = NULL;
 	fs_release(&w->s);
 	assert_int_equal(settle(w), 0);
-	assert_int_equal(w->c->heard, 16);
-	assert_int_equal(xs_conn_stuck(w->c), 0);
+	assert_int_equal(w->c->heard, 17);
+	assert_int_equal(w->c->answered, 16);
+	assert_int_equal(xs_conn_stuck(w->c, true), 0);
 	for (i = 1; i < 16; i += 4) {
 		check_pattern(c[i]);
 		free_call(c[i]);
@@ -726,9 +733,9 @@ static void stuck_with_one_left(void **state)
 		assert_true(xs_conn_abandon(w->c, &c[i]->req));
 		poison(c[i]);
 	}
-	assert_int_equal(xs_conn_stuck(w->c), 0);
+	assert_int_equal(xs_conn_stuck(w->c, true), 0);
 	c[15]->req.left = true;
-	assert_int_equal(xs_conn_stuck(w->c), -ENOBUFS);
+	assert_int_equal(xs_conn_stuck(w->c, true), -ENOBUFS);
 	w->s.twist = NULL;
 	fs_release(&w->s);
 	assert_int_equal(settle(w), 0);
@@ -775,14 +782,15 @@ static void abandon_partly_received(void **state)
 			assert_int_equal(c->dones, 0);
 			assert_false(xs_conn_idle(w->c));
 			stuck_says(w, -ENODATA);
+			assert_int_equal(xs_conn_stuck(w->c, false), 0);
 			assert_true(xs_conn_abandon(w->c, &c->req));
-			assert_int_equal(xs_conn_stuck(w->c), -ENODATA);
+			assert_int_equal(xs_conn_stuck(w->c, true), -ENODATA);
 			poison(c);
 			w->due = true;
 			assert_int_equal(settle(w), 0);
 			assert_int_equal(w->c->stats.late, 1);
 			assert_int_equal(w->c->stats.replies, 0);
-			assert_int_equal(xs_conn_stuck(w->c), 0);
+			assert_int_equal(xs_conn_stuck(w->c, true), 0);
 			still_works(w);
 			end(w);
 		}

@@ -579,7 +579,7 @@ static void sixteen_places(void **state)
 		ask_pattern(w, i, 10 + i);
 	settled(w);
 	assert_int_equal(w->s.requests, 16);
-	assert_int_equal(xs_conn_stuck(w->c), -ENOBUFS);	/* they are the kernel's */
+	assert_int_equal(xs_conn_stuck(w->c, true), -ENOBUFS);	/* they are the kernel's */
 	assert_int_equal(xs_conn_expire(w->c, ~0ull), 0);	/* and have no deadline of ours */
 	w->s.frame[5]->held = false;	/* one reply: one more may go */
 	w->s.event = true;
@@ -2152,55 +2152,65 @@ static void fits_vectors(void **state)
 	}
 }
 
-/* A box that was full when the ring died must not keep us from reading the ring's first words. */
-static void dead_holds_nothing(void **state)
+/* The kernel sees the server's words, while the ring is dead and after. */
+static void error_is_shown(void **state)
 {
-	static const char payload[XS_PAYLOAD_MAX];
-	struct xsd_sockmsg hdr = { .type = XS_WATCH_EVENT, .len = sizeof(payload) };
 	struct world *w = world();
 
 	settled(w);
-	w->s.dishonest = true;
-	while (!w->c->hold)
-		xs_shadow_pass(w->sh, &hdr, payload);
-	w->s.page->rsp_prod = w->s.page->rsp_cons + 5000;
-	xs_shadow_dead(w->sh);
-	xs_shadow_give(w->sh);
-	assert_int_equal(w->sh->broken, -EIO);
-	assert_false(w->c->hold);
+	w->s.page->server_features = XS_FEATURE_ERROR;
+	w->s.page->error = 2;
+	xs_shadow_show_error(w->sh);
+	assert_int_equal(w->page->server_features, XS_FEATURE_ERROR);
+	assert_int_equal(w->page->error, 2);
+	w->s.page->error = 0;
+	xs_shadow_show_error(w->sh);
+	assert_int_equal(w->page->error, 0);
+	still_works(w);
 	end(w);
 }
 
-static void dead_vectors(void **state)
+/*
+ * The store's ring is dead, whatever its indices say, and the kernel goes on to ask: what is in its
+ * ring then, cut anywhere, is answered when the store is well again; what was in flight, with EIO.
+ */
+static void asks_a_dead_store(void **state)
 {
-	static const struct {
-		u32 ahead, error, features;
-		bool bad;
-	} rows[] = {
-		{ 0,          0, 0, false },
-		{ 1024,       0, 0, false },
-		{ 1025,       0, 0, true },
-		{ 0xffffffff, 0, 0, true },
-		{ 0,          2, 2, false },
-		{ 5000,       1, 2, true },
-	};
+	struct fk_request *before, *cut_off, *after;
 	struct world *w;
-	u32 i, ahead;
+	u32 cut, prod;
 
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		w = world();
+	for (cut = 0; cut <= XS_HDR_SIZE + 50; cut++) {
+		w = world_at(cut, 0u - cut, cut);
+		w->s.twist = mute_all;
+		before = ask_pattern(w, 1, 10);
 		settled(w);
-		w->s.dishonest = true;
-		w->s.page->server_features = rows[i].features;
-		w->s.page->rsp_prod = w->s.page->rsp_cons + rows[i].ahead;
-		w->s.page->error = rows[i].error;
-		xs_shadow_dead(w->sh);
-		ahead = w->page->rsp_prod - w->page->rsp_cons;
-		assert_int_equal(ahead > 1024, rows[i].bad);
-		if (!rows[i].bad)
-			assert_int_equal(ahead, 0);	/* nothing that it could read */
-		assert_int_equal(w->page->error, rows[i].error);
-		assert_int_equal(w->page->server_features, rows[i].features);
+		w->k.may_write = cut;
+		cut_off = ask_write(w, 2, "path", 45);
+		settled(w);
+		prod = w->s.page->rsp_prod;
+		w->s.page->rsp_prod = prod + 5000;
+		assert_int_equal(xs_shadow_pump(w->sh), -EIO);
+		xs_conn_fail(w->c, -EIO);
+		if (xs_shadow_give(w->sh))
+			fk_wake(&w->k);
+		xs_shadow_show_error(w->sh);
+		w->k.may_write = ~0u;
+		after = ask_pattern(w, 3, 20);
+		while (fk_step(&w->k))
+			;
+		assert_true(is_eio(before));
+		assert_int_equal(after->order, 0);
+		w->s.page->rsp_prod = prod;
+		w->s.twist = NULL;
+		xs_conn_restart(w->c, false);
+		xs_shadow_show_error(w->sh);
+		w->due = true;
+		settled(w);
+		assert_true(cut < XS_HDR_SIZE + 50 ? is_reply(cut_off, XS_WRITE, "OK", 3)
+						   : is_eio(cut_off));
+		assert_int_equal(after->reply.len, 20);
+		still_works(w);
 		end(w);
 	}
 }
@@ -2403,8 +2413,8 @@ int main(void)
 		cmocka_unit_test(begin_again),
 		cmocka_unit_test(fresh_word_comes_last),
 		cmocka_unit_test(fits_vectors),
-		cmocka_unit_test(dead_holds_nothing),
-		cmocka_unit_test(dead_vectors),
+		cmocka_unit_test(error_is_shown),
+		cmocka_unit_test(asks_a_dead_store),
 		cmocka_unit_test(pump_is_bounded),
 		/* the long ones last: a fault that a short one sees need not wait for them */
 		cmocka_unit_test(seek_every_cut),
