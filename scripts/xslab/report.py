@@ -128,22 +128,25 @@ class ReportFinder:
 class LostGuestFinder:
     """Feed it Xen's lines. QEMU's SVM (seen with 7.2, once in some forty PVH guests) enters a guest with Xen's own
     registers in place of the guest's; its first instruction is a triple fault. Nothing that runs in a guest can load
-    Xen's code selector, so this cannot hide a fault of a guest's own."""
+    Xen's code selector, so this cannot hide a fault of a guest's own. Much more seldom the registers are the guest's,
+    of a guest that boots or does nothing; by that alone it cannot be told from a fault of its own."""
 
     FAULT = re.compile(r"\b(d\d+)v\d+ Triple fault")
     XEN_CODE = re.compile(r"\bRIP:\s+e008:")
+    CODE = re.compile(r"\bRIP:\s+[0-9a-f]{4}:")
     DUMP = 10   # RIP is among the first lines of the dump that follows
 
     def __init__(self) -> None:
         self._domain, self._left = "", 0
 
     def feed(self, line: str) -> str:
-        """The domain that was lost, once that is known; else nothing."""
+        """What has become of a domain, once that is known; else nothing."""
         if fault := self.FAULT.search(line):
             self._domain, self._left = fault[1], self.DUMP
         elif self._left:
             self._left -= 1
-            if self.XEN_CODE.search(line):
+            if self.CODE.search(line):
                 self._left = 0
-                return self._domain
+                return (f"the emulated processor lost {self._domain}: it entered it with Xen's registers"
+                        if self.XEN_CODE.search(line) else f"{self._domain} ended with a triple fault in its own code")
         return ""

@@ -223,7 +223,7 @@ class Session:
             if self._guests:
                 self.out.other_line("xen", "out", line.removeprefix("(XEN)").strip())
             if lost := self._lost_guest.feed(line):
-                say(f"the emulated processor lost {lost}: it entered it with Xen's registers")
+                say(lost)
         else:
             self.out.log("dom0.console", line.encode() + b"\n")
             if "Kernel panic" in line or "lab:" in line:

@@ -47,11 +47,11 @@ class LostGuest(unittest.TestCase):
 
     def test_xens_registers_in_a_guest(self):
         lines = "\n".join(self.DUMP).format("d3v0", "e008").splitlines()
-        self.assertEqual(self.lost(*lines), ["d3"])
+        self.assertEqual(self.lost(*lines), ["the emulated processor lost d3: it entered it with Xen's registers"])
 
     def test_a_guests_own_fault_is_not_that(self):
         lines = "\n".join(self.DUMP).format("d3v0", "0010").splitlines()
-        self.assertEqual(self.lost(*lines), [])
+        self.assertEqual(self.lost(*lines), ["d3 ended with a triple fault in its own code"])
 
     def test_nor_is_a_dump_of_another_kind(self):
         self.assertEqual(self.lost("(XEN) RIP:    e008:[<ffff82d0402f0a35>]"), [])
