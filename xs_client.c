@@ -521,6 +521,33 @@ u32 xs_tx_epoch(void)
 }
 
 /**
+ * xs_tx_none_left() - the server has ended all transactions of this guest
+ *
+ * Context: any; client.lock is held.
+ */
+void xs_tx_none_left(void)
+{
+	lockdep_assert_held(&client.lock);
+	WRITE_ONCE(client.server_epoch, client.epoch);
+}
+
+/**
+ * xs_tx_at_server() - may the server have a transaction still?
+ * @tx: one that was opened
+ *
+ * A ring that was mended in place is another connection for us, and the same one for the server.
+ * Context: any.
+ *
+ * Return: false when it was ended there together with all others.
+ */
+bool xs_tx_at_server(struct xs_tx tx)
+{
+	u32 now = xs_tx_epoch();
+
+	return ((now - tx.epoch) & INT_MAX) <= ((now - READ_ONCE(client.server_epoch)) & INT_MAX);
+}
+
+/**
  * xs_client_features() - what the server says that it can do
  *
  * Return: XS_FEATURE_* bits.

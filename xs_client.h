@@ -79,6 +79,7 @@ int xs_client_call(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec
 		   void *reply, u32 cap, u32 *len);
 unsigned long xs_client_timeout(void);
 u32 xs_tx_epoch(void);
+bool xs_tx_at_server(struct xs_tx tx);
 u32 xs_client_features(void);
 const char *xs_life_name(void);
 void xs_client_stats(struct xs_conn_stats *stats);

@@ -47,6 +47,7 @@ enum xs_life {
  * @wrong_type: of the connection's counter, what has been told
  * @bad_events: the same
  * @epoch: counts connections; a transaction does not outlive its own
+ * @server_epoch: what @epoch was when the server last ended all transactions of this guest
  * @pump_again: goes on where a handler stopped, see XS_PUMP_AGAIN
  * @expire: ends requests whose deadline has passed
  * @expire_at: the deadline that it runs for, in jiffies of 64 bits; 0 while there is none
@@ -67,7 +68,7 @@ struct xs_client {
 	u64 heard, answered;
 	unsigned long heard_at, answered_at;
 	u64 wrong_type, bad_events;
-	u32 epoch;
+	u32 epoch, server_epoch;
 	struct work_struct pump_again;
 	struct delayed_work expire;
 	u64 expire_at;
@@ -86,6 +87,7 @@ void xs_client_init_work(void);
 void xs_client_stop_work(void);
 bool xs_client_quiet(void);
 void xs_tx_next_epoch(void);
+void xs_tx_none_left(void);
 
 /* xs_mend.c; the first two are called under client.lock */
 void xs_life_broken(int err);

@@ -157,6 +157,15 @@ static void transaction_over(struct xs_file *f, u32 tx)
 		xs_tx_over();
 }
 
+/* May sleep. */
+static void transaction_drop(struct xs_file *f, u32 tx)
+{
+	void *entry = transaction_take(f, tx);
+
+	if (entry)
+		xs_tx_drop((struct xs_tx){ tx, xa_to_value(entry) });
+}
+
 /*
  * A transaction that the store has ended is not ours to end any more. EINVAL means that it did not
  * understand the END; and what never got there has ended nothing.
@@ -247,7 +256,7 @@ static void send_plain(struct request *r)
 	r->req.deadline = get_jiffies_64() + xs_client_timeout();
 	err = xs_client_submit(&r->req);
 	if (err == -EAGAIN && r->hdr.type == XS_TRANSACTION_END)
-		transaction_over(r->file, r->hdr.tx_id);
+		transaction_drop(r->file, r->hdr.tx_id);
 	if (err)
 		reply_now(r, err);	/* EAGAIN, or ENOTCONN, whose name is EIO */
 }
@@ -377,8 +386,7 @@ static void end_all(struct xs_file *f)
 	list_for_each_entry_safe(w, next, &f->watches, link)
 		watch_end(w);
 	xa_for_each(&f->transactions, tx, entry)
-		if (transaction_take(f, tx))
-			xs_tx_drop((struct xs_tx){ tx, xa_to_value(entry) });
+		transaction_drop(f, tx);
 }
 
 static void do_start(struct request *r)

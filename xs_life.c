@@ -371,6 +371,7 @@ void xs_life_back(bool new_store)
 	if (new_store) {
 		spin_lock_irq(&client.lock);
 		xs_tx_next_epoch();
+		xs_tx_none_left();
 		xs_conn_end_transactions(&client.conn, -ECONNRESET);
 		spin_unlock_irq(&client.lock);
 	}

@@ -153,6 +153,7 @@ int xs_mend_reconnect(void)
 		err = -ENOTCONN;
 	} else {
 		xs_conn_restart(&client.conn, true);
+		xs_tx_none_left();
 		if (client.shadow)
 			xs_shadow_renewed(client.shadow);
 		be_live(client.shadow && xs_shadow_asks_reconnect(client.shadow));
@@ -168,6 +169,8 @@ static bool found(enum xs_life meanwhile)
 
 	spin_lock_irq(&client.lock);
 	as_thought = client.life == meanwhile;
+	if (as_thought && client.way != XS_WAY_SHARE)
+		xs_tx_none_left();	/* RESET_WATCHES ends transactions, too */
 	if (as_thought)
 		be_live(false);
 	spin_unlock_irq(&client.lock);
@@ -332,6 +335,7 @@ void xs_life_watches_gone(void)
 {
 	lockdep_assert_held(&client.lock);
 	xs_tx_next_epoch();
+	xs_tx_none_left();
 	schedule_work(&client.renew);
 }
 

@@ -169,7 +169,7 @@ void xs_tx_over(void)
 
 /**
  * xs_tx_drop() - abort a transaction, not waiting for it
- * @tx: the transaction; of another connection there is nothing left to abort
+ * @tx: the transaction; of one that the server has ended by itself there is nothing left to abort
  *
  * Context: may sleep.
  */
@@ -177,7 +177,9 @@ void xs_tx_drop(struct xs_tx tx)
 {
 	const struct xs_vec abort = { "F", 2 };
 
-	if (tx.epoch == xs_tx_epoch())
+	if (xs_tx_at_server(tx)) {
+		tx.epoch = xs_tx_epoch();	/* the ring may be another one, the server is not */
 		xs_client_post(XS_TRANSACTION_END, tx, &abort, 1);
+	}
 	xs_tx_over();
 }

@@ -653,12 +653,21 @@ static void t_mended(void)
 	close(tx_fd);
 }
 
-/* dom0 breaks the ring and does not mend it: nothing hangs, everything says so at once. */
+/*
+ * dom0 breaks the ring and does not mend it: nothing hangs, everything says so at once. When it is
+ * well again, of transactions that were open nothing is left at the server, whose quota is 10.
+ */
 static void t_dead(void)
 {
-	int fd = node_open(0), tries;
+	int fd = node_open(0), tries, i, good = 0, over = 0, again = 0;
 	struct frame f;
+	uint32_t tx[8];
 
+	for (i = 0; i < 8; i++) {
+		tx[i] = start(fd, &f);
+		good += tx[i] != 0;
+	}
+	check(good == 8, "8 transactions are opened");
 	close(open("ready", O_CREAT | O_WRONLY, 0600));
 	for (tries = 0; tries < 400 && strcmp(state(), "dead"); tries++) {
 		call(fd, &f, XS_READ, 0, LIT("domid"));
@@ -670,6 +679,15 @@ static void t_dead(void)
 	check(call(fd, &f, XS_WATCH, 0, LIT("data\0t")) && is_error(&f, "EIO"), "so does a watch");
 	check(call(fd, &f, XS_TRANSACTION_START, 0, LIT("")) && is_error(&f, "EIO"),
 	      "and a transaction");
+	for (tries = 0; tries < 1200 && strcmp(state(), "live"); tries++)
+		usleep(50000);
+	check(!strcmp(state(), "live"), "later the state is %s", state());
+	for (i = 0; i < 8; i++)
+		over += call(fd, &f, XS_TRANSACTION_END, tx[i], LIT("T")) && is_error(&f, "EAGAIN");
+	check(over == 8, "the transactions are over: EAGAIN for %d of 8", over);
+	for (i = 0; i < 8; i++)
+		again += start(fd, &f) != 0;
+	check(again == 8, "there is room for 8 others: %d are opened", again);
 	close(fd);
 }
 
