@@ -8,6 +8,8 @@ for node in alice vm-data; do
 	xenstore-write "$home/$node" ""
 	xenstore-chmod "$home/$node" "n$GUEST"
 done
+xenstore-write "$home/sealed" "dom0's"
+xenstore-chmod "$home/sealed" n0
 # More names than a guest may make: over 4096 bytes in all.
 pairs=$(seq 0 274 | sed "s|.*|$home/big/name-of-a-node-& x|")
 # shellcheck disable=SC2086 # words
