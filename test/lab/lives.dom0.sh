@@ -41,10 +41,11 @@ to "and are up" "2 2 2 2 2 2 2 2" "3 3 3 3 3 3 3 3"
 to "and connected" "4 4 4 4 4 4 4 4" "4 4 4 4 4 4 4 4"
 to "and down" "6 6 6 6 6 6 6 6" "1 1 1 1 1 1 1 1"
 tell up-again
-ok "the module has gone" wait_for 10 fronts 6 6 6 6 6 6 6 6
+ok "the module has gone" wait_for 20 fronts 6 6 6 6 6 6 6 6
 backs 4 4 4 4 4 4 4 4
 for id in $ids; do echo "w $(front_of echo "$id")/state $id"; done >states
 ./front_dom0 batch <states
+echo >"$(xenstore-read "/local/domain/$GUEST/console/tty")"
 ok "the module has come to what a predecessor has left" await loaded
 ok "it has all of them closed first" wait_for 6 fronts 6 6 6 6 6 6 6 6
 to "they let go, and begin anew" "6 6 6 6 6 6 6 6" "1 1 1 1 1 1 1 1"

@@ -21,7 +21,8 @@ insmod ./xsfront.ko timeout=2
 tell unloaded
 ok "dom0 has seen them Closed, and up again" await up-again
 ok "rmmod, after which a predecessor's states are written" rmmod xsfront
-sleep 3		# dom0 writes meanwhile; without a store nothing tells when it has
+# There is no store now: dom0 says by the console that it has written.
+ok "dom0 has written them" timeout $((40 * lab_slower)) head -c 1 /dev/console
 insmod ./xsfront.ko timeout=2
 tell loaded
 ok "dom0 has seen them begin anew" await anew
