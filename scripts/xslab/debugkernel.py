@@ -111,7 +111,7 @@ def obtain(store: Store, kernel: DebugKernel) -> GuestKernel:
     place, dom0 = _home(store) / kernel.name, store.platform.dom0
     with locked(place.parent / "source.lock"):
         source, source_key = _source(store)
-    key = digest([source_key, str(source), *_compiler(), _wanted_config(kernel)])
+    key = _key(kernel, source, source_key)
     built = _known(place, key, dom0)
     if built:
         return built
@@ -123,6 +123,19 @@ def obtain(store: Store, kernel: DebugKernel) -> GuestKernel:
     if not built:
         raise LabError(f"the kernel {kernel.name} was built and is not there ({place})")
     return built
+
+
+def is_built(store: Store, name: str) -> bool:
+    """Whether that debug kernel is here, as it is wanted: nothing is fetched or built to say so."""
+    source_key, _ = _source_here(store)
+    kernel, home = DEBUG_KERNELS[name], _home(store)
+    return bool(source_key and shutil.which("gcc") and
+                _known(home / name, _key(kernel, home / "source", source_key), store.platform.dom0))
+
+
+def _key(kernel: DebugKernel, source: Path, source_key: str) -> str:
+    """What a kernel is made of."""
+    return digest([source_key, str(source), *_compiler(), _wanted_config(kernel)])
 
 
 def _home(store: Store) -> Path:
@@ -146,15 +159,22 @@ def _known(place: Path, key: str, dom0: str) -> GuestKernel | None:
 # ---- the source
 
 
+def _source_here(store: Store) -> tuple[str, str]:
+    """The key of the unpacked source, empty where there is none that is as it is wanted; and how it is made."""
+    recipe = digest([SOURCE_PACKAGE, *LEFT_OUT, json.dumps(UNINSTRUMENTED)])
+    with contextlib.suppress(OSError, ValueError):
+        package, made_by = (_home(store) / "source/.lab-complete").read_text().split()
+        if made_by == recipe:
+            return digest([package, recipe]), recipe
+    return "", recipe
+
+
 def _source(store: Store) -> tuple[Path, str]:
     """The unpacked source and its key; fetched now if it is not here. The caller has its lock."""
     place = _home(store) / "source"
-    stamp = place / ".lab-complete"
-    recipe = digest([SOURCE_PACKAGE, *LEFT_OUT, json.dumps(UNINSTRUMENTED)])
-    with contextlib.suppress(OSError, ValueError):
-        package, made_by = stamp.read_text().split()
-        if made_by == recipe:
-            return place, digest([package, recipe])
+    key, recipe = _source_here(store)
+    if key:
+        return place, key
     archive = apt.PrivateApt(store.cache, packages.kernel_named("6.1").suite)
     with locked(archive.lock):
         archive.update()

@@ -4,6 +4,7 @@
 # lab: --type hvm
 # lab: --type pv --vcpus 2
 # timeout: 150
+# debug: 1 in pvdbg
 #
 # handshake.sh - the life of one echo device, seen from both ends: from Initialising to Connected,
 # data through the ring, unload, and all of it once more. dom0's half inserts the backend and makes

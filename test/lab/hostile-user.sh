@@ -3,10 +3,12 @@
 # lab: --type pvh
 # timeout: 120
 # turns: by the day
+# debug: 2 in kasan
 #
-# hostile-user.sh - a user who throws whatever he can at all files that the module has, for
-# THROW_SECONDS, as root; nobody can write to any of them. Nothing hangs, the module is as it was,
-# and no file or line shows an address of the kernel.
+# hostile-user.sh - a user who throws whatever he can at all files that the module has, as root,
+# from 8 processes, for THROW_SECONDS (a minute where the kernel is kasan); nobody can write to any
+# of them. Nothing hangs, the module is as it was, and no file or line shows an address of the
+# kernel.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
@@ -25,7 +27,7 @@ fails "nor what debugfs has" 1 setpriv --reuid 65534 cat $debugfs/frames
 
 mark
 # shellcheck disable=SC2086
-tap ./throw "${THROW_SEED:-1}" "${THROW_SECONDS:-12}" 4 $files
+tap ./throw "${THROW_SEED:-1}" "${THROW_SECONDS:-$((12 * lab_slower))}" 8 $files
 echo 30 >/sys/module/xsfront/parameters/timeout
 is "the module is live" "$(cat /sys/module/xsfront/parameters/state)" live
 ok "the store answers" timeout 20 xenstore-read domid

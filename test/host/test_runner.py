@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Which lab tests make test runs (test/run), with debug kernels and without."""
+import importlib.machinery
+import importlib.util
+import json
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+TOP = Path(__file__).resolve().parents[2]
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(TOP / "scripts"))
+
+from xslab import debugkernel  # noqa: E402
+from xslab.packages import Store  # noqa: E402
+
+loader = importlib.machinery.SourceFileLoader("runner", str(TOP / "test" / "run"))
+spec = importlib.util.spec_from_loader("runner", loader)
+runner = sys.modules["runner"] = importlib.util.module_from_spec(spec)
+loader.exec_module(runner)
+
+
+def lab_tests(head):
+    """The tests of a folder with one script."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "thing.sh").write_text(head + "\necho 1..0\n")
+        return runner.lab_tests(Path(folder))
+
+
+def chosen(tests, built):
+    """What make test would run of them."""
+    with mock.patch.object(runner, "lab_tests", lambda: list(tests)):
+        jobs = runner.all_lab_jobs(built)
+    with mock.patch.object(runner, "run_lab",
+                           lambda test: iter([runner.Result(f"lab {test.name}", runner.PASS)])):
+        return {result.name.removeprefix("lab "): result.detail if result.status == runner.SKIP else "runs"
+                for job in jobs for result in job.run()}
+
+
+class DebugKernels(unittest.TestCase):
+    HEAD = "# lab: --type pv\n# lab: --type pvh\n# debug: 2 in kasan\n"
+
+    def test_beside_the_stock_kernel(self):
+        tests = lab_tests(self.HEAD)
+        self.assertEqual(chosen(tests, ["pvdbg", "kasan"]),
+                         {"thing@1": "runs", "thing@2": "runs", "thing@2 in kasan": "runs"})
+
+    def test_skipped_by_name_where_it_is_not_built(self):
+        tests = lab_tests(self.HEAD)
+        self.assertEqual(chosen(tests, ["pvdbg"]), {
+            "thing@1": "runs", "thing@2": "runs",
+            "thing@2 in kasan": "the kernel kasan has not been built: make debug builds it"})
+
+    def test_in_place_of_the_stock_kernel_where_there_are_turns(self):
+        tests = lab_tests(self.HEAD + "# turns: by the day\n")
+        self.assertEqual(sum(test.today for test in tests), 1)
+        for first in True, False:
+            tests[0].today, tests[1].today = first, not first
+            built, none = chosen(tests, ["kasan"]), chosen(tests, [])
+            self.assertEqual([built["thing@2"], built["thing@2 in kasan"]],
+                             ["it is run in the kernel kasan", "runs"])
+            self.assertEqual([built["thing@1"] == "runs", none["thing@1"] == "runs",
+                              none["thing@2"] == "runs"], [first, first, not first])
+
+    def test_what_could_never_run_fails(self):
+        for line in "3 in kasan", "1 in kasan", "1 in none":
+            tests = lab_tests(self.HEAD.replace("2 in kasan", line))
+            results = [result for test in tests if test.needs for result in runner.run_lab(test)]
+            self.assertEqual([result.status for result in results], [runner.FAIL], line)
+
+
+class IsBuilt(unittest.TestCase):
+    def test_only_what_is_whole_and_of_this_making(self):
+        with tempfile.TemporaryDirectory() as folder:
+            store, kernels = Store(Path(folder)), Path(folder, "kernels")
+            self.assertFalse(debugkernel.is_built(store, "kasan"))
+            (kernels / "source").mkdir(parents=True)
+            stamp = kernels / "source/.lab-complete"
+            _, recipe = debugkernel._source_here(store)
+            stamp.write_text(f"linux-source.deb {recipe}\n")
+            self.assertFalse(debugkernel.is_built(store, "kasan"))
+            key, _ = debugkernel._source_here(store)
+            image = kernels / "kasan/build/arch/x86/boot/bzImage"
+            image.parent.mkdir(parents=True)
+            image.touch()
+            kernel = debugkernel.DEBUG_KERNELS["kasan"]
+            facts = {"key": debugkernel._key(kernel, (kernels / "source").resolve(), key),
+                     "release": "6.1", "made": "now"}
+            (kernels / "kasan/complete").write_text(json.dumps(facts))
+            self.assertTrue(debugkernel.is_built(store, "kasan"))
+            self.assertFalse(debugkernel.is_built(store, "pvdbg"))
+            stamp.write_text("linux-source.deb other\n")
+            self.assertFalse(debugkernel.is_built(store, "kasan"))
+
+
+if __name__ == "__main__":
+    unittest.main()
