@@ -129,7 +129,6 @@ static void stop_serving(struct xs_shadow *sh, int err)
 {
 	sh->broken = err;
 	sh->tail = sh->head;
-	update_hold(sh);
 }
 
 /**
@@ -494,7 +493,6 @@ u32 xs_shadow_hand_back(struct xs_shadow *sh)
 	while (to->n && (n = xs_ring_take(&sh->req, bytes, to->n < sizeof(bytes) ?
 					  to->n : sizeof(bytes))))
 		all += xs_ring_put(to, bytes, n);
-	xs_ring_publish_take(&sh->req);
 	xs_ring_publish_put(to);
 	return all;
 }
@@ -530,7 +528,6 @@ void xs_shadow_fresh(struct xs_shadow *sh)
 	WRITE_ONCE(page->rsp_cons, 0);
 	WRITE_ONCE(*page_word(sh, XS_PAGE_ERROR), 0);
 	attach(sh);
-	update_hold(sh);
 	virt_wmb();		/* who sees the word sees the indices */
 	WRITE_ONCE(*page_word(sh, XS_PAGE_CONNECTION), 0);
 }

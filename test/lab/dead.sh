@@ -32,7 +32,8 @@ ok "it comes back by itself" wait_for 60 live
 ok "the log says that, too" dmesg_has "live again: it has come back by itself"
 if [ $node = /dev/xen/xsfront ]; then
 	wait $kernel
-	is "what the kernel was asked meanwhile is answered" "$(sort -u kernel-?)" "$(xenstore-read domid)"
+	is "what the kernel was asked meanwhile is answered" "$(sort -u kernel-?)" \
+		"$(xenstore-read domid)"
 fi
 is "a read works" "$(XENSTORED_PATH=$node xenstore-read domid)" "$(xenstore-read domid)"
 kernel_test read_write

@@ -1082,6 +1082,13 @@ static void broken_pump_wakes(void **state)
 	assert_int_equal(w->k.events, 1);
 	still_works(w);
 	end(w);
+
+	w = world();		/* nothing has come for it: it sleeps on */
+	settled(w);
+	fs_leftover(&w->s, &bad, sizeof(bad));
+	assert_int_equal(xs_shadow_pump(w->sh), -EPROTO);
+	assert_int_equal(xs_shadow_give(w->sh), 0);
+	end(w);
 }
 
 static bool is_again(const struct fk_request *r)
@@ -1893,6 +1900,66 @@ static void quiet_vectors(void **state)
 	end(w);
 }
 
+static void server_at_each_point(struct world *w)
+{
+	u32 n;
+
+	w->s.event = true;
+	for (n = 0; n < 8; n++)
+		fs_step(&w->s);
+}
+
+/* A server that is never done, all in one pump, and a kernel that reads nothing. */
+static void deaf_in_one_pump(void **state)
+{
+	char event[1000] = "path";
+	struct world *w;
+	u32 fill, i;
+
+	for (fill = 20000; fill < XS_SHADOW_BOX; fill += 1000) {
+		w = world();
+		settled(w);
+		w->k.deaf = true;
+		w->s.throttle = 0;
+		for (i = 0; i < 100; i++)
+			fs_send(&w->s, XS_WATCH_EVENT, 0, 0, event, sizeof(event));
+		for (i = 0; i < fill; i += 100)
+			xs_shadow_skipped(w->sh, event, 100);
+		meanwhile = server_at_each_point;
+		for (i = 0; i < 20; i++)
+			assert_int_equal(pump(w), 0);
+		meanwhile = NULL;
+		assert_true(w->c->hold);
+		end(w);
+	}
+}
+
+/* Not the first of its requests is under way, but another one. */
+static void quiet_at_any_place(void **state)
+{
+	struct world *w;
+	u32 last, i;
+
+	for (last = 0; last < 16; last++) {
+		w = world();
+		w->s.twist = hold_all;
+		for (i = 0; i < 16; i++)
+			ask_pattern(w, i, 10);
+		settled(w);
+		for (i = 0; i < 16; i++)
+			w->s.frame[i]->held = i == last;
+		w->s.event = true;
+		settled(w);
+		assert_int_equal(fk_open(&w->k), 1);
+		assert_false(xs_shadow_quiet(w->sh));
+		release(w);
+		settled(w);
+		assert_true(xs_shadow_quiet(w->sh));
+		check_kernel(w);
+		end(w);
+	}
+}
+
 /* ---- a kernel that makes no sense ---------------------------------------------------------- */
 
 static void break_own_page(struct world *w, u32 how)
@@ -2350,17 +2417,21 @@ static void writes_without_end(struct world *w)
 static void pump_is_bounded(void **state)
 {
 	struct world *w = world();
-	int flags = 0;
+	bool again = false, both = false;
+	int flags;
 	u32 n;
 
 	meanwhile = writes_without_end;
-	for (n = 0; n < 8 && w->k.requests < FK_REQUESTS; n++)
-		flags |= xs_shadow_pump(w->sh);
+	for (n = 0; n < 8 && w->k.requests < FK_REQUESTS; n++) {
+		flags = xs_shadow_pump(w->sh);
+		again |= flags & XS_PUMP_AGAIN;
+		/* what else there is to say is said, too: a server that slept would sleep on */
+		both |= (flags & XS_PUMP_AGAIN) && (flags & XS_PUMP_SIGNAL);
+	}
 	assert_true(w->k.requests < FK_REQUESTS);
-	assert_true(flags & XS_PUMP_AGAIN);
+	assert_true(again);
+	assert_true(both);
 	meanwhile = NULL;
-	fs_signal(&w->s);
-	fk_wake(&w->k);
 	w->due = true;
 	settled(w);
 	check_kernel(w);
@@ -2387,6 +2458,7 @@ int main(void)
 		cmocka_unit_test(deaf_with_requests),
 		cmocka_unit_test(box_at_its_edge),
 		cmocka_unit_test(deaf_again),
+		cmocka_unit_test(deaf_in_one_pump),
 		cmocka_unit_test(breaks_in_a_row),
 		cmocka_unit_test(broken_requests),
 		cmocka_unit_test(queued_requests_wait),
@@ -2405,6 +2477,7 @@ int main(void)
 		cmocka_unit_test(forget_beside_a_stray),
 		cmocka_unit_test(forget_half_sent),
 		cmocka_unit_test(quiet_vectors),
+		cmocka_unit_test(quiet_at_any_place),
 		cmocka_unit_test(kernel_breaks_its_page),
 		cmocka_unit_test(kernel_breaks_while_it_waits),
 		cmocka_unit_test(our_indices_scribbled),
