@@ -33,7 +33,7 @@ matrix:
 	@test/matrix $(T)
 
 packaging:
-	@scripts/host-deps lab packaging
+	@scripts/host-deps lab packaging kernels
 	@test/packaging/run $(T)
 
 debug:

@@ -55,6 +55,7 @@ class DebugKernel:
     memory: int  # MB
     slower: float  # than the stock kernel, as a factor for timeouts
     cmdline: str = ""
+    looks: bool = True  # for faults: make debug runs every lab test in it
 
 
 DEBUG_KERNELS = {kernel.name: kernel for kernel in (
@@ -62,6 +63,8 @@ DEBUG_KERNELS = {kernel.name: kernel for kernel in (
     DebugKernel("kasan", ("base", "common", "kasan"), ("pvh",), 512, 5),
     # It finds races all over the kernel, which is no reason to panic: report.py picks those that are ours.
     DebugKernel("kcsan", ("base", "kcsan"), ("pv", "pvh"), 320, 5, "panic_on_warn=0"),
+    # For test/packaging: it has a key of ours, which no distribution's kernel has.
+    DebugKernel("signed", ("base", "signed"), ("pv", "pvh"), 128, 1, looks=False),
 )}
 
 

@@ -194,7 +194,7 @@ class Kernels(unittest.TestCase):
         for name, kind in (("kasan", "pv"), ("kasan", "hvm"), ("pvdbg", "hvm"), ("kcsan", "hvm")):
             with self.assertRaisesRegex(UserError, f"--kernel {name} boots as"):
                 debugkernel.check_wish(name, kind)
-        for name, kind in (("kasan", "pvh"), ("pvdbg", "pv"), ("kcsan", "pvh"), ("6.1", "hvm")):
+        for name, kind in (("kasan", "pvh"), ("pvdbg", "pv"), ("kcsan", "pvh"), ("signed", "pv"), ("6.1", "hvm")):
             debugkernel.check_wish(name, kind)
 
     def test_fragments_are_there(self):
