@@ -429,7 +429,7 @@ int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit)
 		return -EINVAL;
 	ref = (struct xs_tx){ tx, xa_to_value(epoch) };
 	err = xs_client_call(XS_TRANSACTION_END, ref, &vec, 1, ok, sizeof(ok), NULL);
-	/* An end that was taken back, or lost, may never have come there: it is aborted after all. */
+	/* An end that was taken back, or lost, may never have come there: abort it after all. */
 	if (err == -EINTR || err == -ETIMEDOUT || ref.epoch != xs_tx_epoch())
 		xs_tx_drop(ref);
 	else
