@@ -18,9 +18,6 @@ interrupts() { grep -c xen /proc/interrupts; }
 memory() { awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo; }
 
 devices_come
-ok "a file system is made" mkdosfs /dev/xvda
-mkdir -p /mnt
-ok "it is mounted" mount -t vfat /dev/xvda /mnt
 
 # Both go round until the file "over" is there, and say how often; a wrong sum ends them.
 disk_load() {
@@ -28,8 +25,11 @@ disk_load() {
 	while [ ! -e over ]; do
 		head -c 100000 /dev/urandom >block
 		want=$(sha256sum <block)
-		cp block /mnt/block && sync && echo 3 >/proc/sys/vm/drop_caches
-		[ "$(sha256sum </mnt/block)" = "$want" ] || { echo "wrong" >disk-load; return; }
+		dd if=block of=/dev/xvda conv=fsync 2>/dev/null && echo 3 >/proc/sys/vm/drop_caches
+		[ "$(head -c 100000 /dev/xvda | sha256sum)" = "$want" ] || {
+			echo "wrong" >disk-load
+			return
+		}
 		rounds=$((rounds + 1))
 		sleep 0.5	# a load beside others, not instead of them
 	done
@@ -38,7 +38,7 @@ disk_load() {
 
 net_load() {
 	rounds=0
-	while [ ! -e over ]; do
+	while has_net && [ ! -e over ]; do
 		wget -q -O small "http://$dom0/small"
 		[ "$(sha256sum <small) small" = "$(grep small sums)" ] || {
 			echo "wrong" >net-load
@@ -84,7 +84,7 @@ kill $storm
 wait
 tap cat storm-out
 like "the disk's data: $(cat disk-load)" "$(cat disk-load)" 'all right'
-like "the card's data: $(cat net-load)" "$(cat net-load)" 'all right'
+net_ok "the card's data: $(cat net-load)" grep 'all right' net-load
 is "no interrupt was left over" "$(interrupts)" "$lines"
 after=$(memory)
 echo "# memory available: $before kB before, $after kB after"
@@ -92,7 +92,6 @@ ok "no memory was left over" test $((before - after)) -lt 4000
 is "the store's interrupt is the kernel's" "$(grep -c ' xenbus$' /proc/interrupts)" 1
 ok "nothing was said by the module but attach and unload" dmesg_has_not \
 	'xsfront: (the |left |waiting |cannot |attach=|no )'
-ok "it is unmounted" umount /mnt
 ok "dom0 is told" tell over
 ok "dom0 has ended" await dom0-ended
 ok "the store answers" xenstore-read domid

@@ -15,6 +15,7 @@ is "the disk holds what dom0 put there" "$(sha256sum </dev/xvda)" "$(grep -v big
 ok "4 MB come over the network" wget -q -O big "http://$dom0/big"
 is "as they were sent" "$(sha256sum <big) big" "$(grep big sums)"
 
+modprobe vfat
 ok "a file system is made" mkdosfs /dev/xvda
 mkdir -p /mnt www
 ok "it is mounted" mount -t vfat /dev/xvda /mnt
