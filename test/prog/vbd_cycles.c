@@ -5,7 +5,9 @@
  *
  *	vbd_cycles GUEST ID COUNT
  *
- * Away: online = 0, state = Closing, wait until the backend is Closed, remove both directories.
+ * Away: online = 0, state = Closing, both at once; wait until the backend is Closed, remove both
+ * directories. A backend that is Closed already, since its frontend has left, is not told to close,
+ * as libxl does not: Linux's blkback then waits for ever for a frontend to close once more.
  * Back: both directories, with the keys that they had; wait until the backend is Connected. A wait
  * of more than 20 s is a failure.
  */
@@ -33,6 +35,7 @@ static const char *const back_keys[] = {
 };
 
 static int fd;
+static uint32_t tx;		/* the transaction of all requests, or 0 */
 static bool event;		/* one has come since this was cleared */
 static char reply[XENSTORE_PAYLOAD_MAX + 1];
 
@@ -71,7 +74,8 @@ static uint32_t receive(void)
 /* A request: a path with its NUL, and what stands behind it. Returns whether the store agrees. */
 static bool ask(uint32_t type, const char *path, const char *rest, size_t len)
 {
-	struct xsd_sockmsg hdr = { .type = type, .len = (uint32_t)(strlen(path) + 1 + len) };
+	struct xsd_sockmsg hdr = { .type = type, .tx_id = tx,
+				   .len = (uint32_t)(strlen(path) + 1 + len) };
 	char frame[sizeof(hdr) + XENSTORE_PAYLOAD_MAX];
 	uint32_t got;
 
@@ -135,6 +139,29 @@ static void await(const char *back, const char *state)
 	}
 }
 
+static void ask_to_close(const char *back)
+{
+	char path[256];
+	bool done;
+
+	snprintf(path, sizeof(path), "%s/state", back);
+	do {
+		if (!ask(XS_TRANSACTION_START, "", "", 0))
+			die("no transaction for", back);
+		tx = (uint32_t)strtoul(reply, NULL, 10);
+		if (!ask(XS_READ, path, "", 0))
+			die("cannot read", path);
+		if (strcmp(reply, "6")) {
+			put(back, "online", "0");
+			put(back, "state", "5");
+		}
+		done = ask(XS_TRANSACTION_END, "T", "", 0);
+		tx = 0;
+		if (!done && strcmp(reply, "EAGAIN"))
+			die("a transaction has failed for", back);
+	} while (!done);
+}
+
 /* The keys of a directory as they are now; NULL where there is none. */
 static void remember(const char *dir, const char *const *keys, char *values[KEYS])
 {
@@ -177,8 +204,7 @@ int main(int argc, char **argv)
 	if (!ask(XS_WATCH, back, "t", 2))
 		die("cannot watch", back);
 	for (i = 0; i < atoi(argv[3]); i++) {
-		put(back, "online", "0");
-		put(back, "state", "5");
+		ask_to_close(back);
 		await(back, "6");
 		drop(front);
 		drop(back);
