@@ -14,6 +14,7 @@
 
 #include <linux/export.h>
 #include <linux/kernel.h>
+#include <linux/semaphore.h>
 #include <linux/slab.h>
 #include <xen/interface/io/xenbus.h>
 #include "xs_client.h"
@@ -401,6 +402,26 @@ static int fly(struct xs_handle *h, u32 tx, void *ctx)
 	return err;
 }
 
+/*
+ * In a share the kernel's own users have the guest's quota of transactions (10 by default) with us,
+ * and are refused where we wait. However many devices come at once, they leave half of it.
+ */
+#define SHARED_MOST	5
+static struct semaphore room = __SEMAPHORE_INITIALIZER(room, SHARED_MOST);
+
+static int fly_when_there_is_room(struct flight *f)
+{
+	bool shared = xs_life_shares();
+	int err;
+
+	if (shared && down_timeout(&room, xs_client_timeout()))
+		return -ETIMEDOUT;
+	err = xs_transaction(xs_front_store, fly, f);
+	if (shared)
+		up(&room);
+	return err;
+}
+
 /**
  * xs_front_publish() - write our state, with or without our keys, in one transaction
  * @dev: a device
@@ -419,7 +440,7 @@ int xs_front_publish(struct xs_front_dev *dev, u32 state, bool with_keys)
 	int i, err = flight_init(&f, dev, state, with_keys);
 
 	if (!err)
-		err = xs_transaction(xs_front_store, fly, &f);
+		err = fly_when_there_is_room(&f);
 	if (!err)
 		dev->has_state = true;
 	for (i = 0; i < LOOKS; i++)

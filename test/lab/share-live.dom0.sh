@@ -22,12 +22,15 @@ head -c 1000000 /dev/urandom >www/big
 	sha256sum <disk.img
 	echo "$(sha256sum <www/big) big"
 } >www/sums
-ok "an echo device is made" activate.sh "$GUEST" echo 0
+ok "an echo device is made" activate.sh "$GUEST" echo 255
 devices_make "$disk"
 node=/local/domain/$GUEST/xenstore-test
 xenstore-write "$node" ""
 xenstore-chmod "$node" "n$GUEST"
 tell test-node
+ok "the guest asks its kernel's node" await crowd 100
+tap ./front_dom0 churn "$GUEST" 5 1
+tell crowd-over
 ok "the guest has used them" await used 100
 devices_take
 ok "the guest may be shut down" await shut-me

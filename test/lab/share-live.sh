@@ -30,8 +30,8 @@ echo "# an echo device while the card is in use"
 	done
 } >big-sums &
 loader=$!
-ok "the echo device comes" wait_for 30 test -c /dev/xsecho0
-tap ./echo_io stream /dev/xsecho0 100000
+ok "the echo device comes" wait_for 30 test -c /dev/xsecho255
+tap ./echo_io stream /dev/xsecho255 100000
 touch over
 wait $loader
 net_ok "the card was in use" test "$(wc -l <big-sums)" -ge 1
@@ -60,6 +60,20 @@ ok "the kernel's node answers" timeout 20 xenstore-read domid
 tap ./xenbus_raw split $ours
 tap ./xenbus_raw threads $ours
 ok "the kernel's node answers still" timeout 20 xenstore-read domid
+
+echo "# devices by the dozen, each with a transaction"
+ok "dom0 is told" tell crowd
+{
+	await crowd-over 60
+	touch crowd-over
+} &
+asked=0 refused=0
+until [ -e crowd-over ]; do
+	asked=$((asked + 1))
+	xenstore-exists domid || refused=$((refused + 1))
+done
+wait
+is "the kernel's node was asked $asked times meanwhile" "$refused refused" "0 refused"
 
 echo "# what was hot-plugged goes"
 ok "dom0 is told" tell used
