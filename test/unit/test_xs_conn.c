@@ -191,6 +191,19 @@ static enum fs_twist hold_all(struct fs_server *s, const struct xsd_sockmsg *hdr
 	return FS_HOLD;
 }
 
+/* So many reads, of @len bytes each, that the server has taken and does not answer yet. */
+static void hold_patterns(struct world *w, struct call **c, u32 n, u32 len)
+{
+	u32 i;
+
+	w->s.twist = hold_all;
+	for (i = 0; i < n; i++) {
+		c[i] = call_pattern(len, i);
+		queue(w, c[i]);
+	}
+	assert_int_equal(settle(w), 0);
+}
+
 static enum fs_twist the_twist;
 
 static enum fs_twist twist_one(struct fs_server *s, const struct xsd_sockmsg *hdr)
@@ -494,12 +507,7 @@ static void abandon_queued(void **state)
 	struct call *c[20];
 	u32 i;
 
-	w->s.twist = hold_all;
-	for (i = 0; i < 20; i++) {
-		c[i] = call_pattern(5, i);
-		queue(w, c[i]);
-	}
-	settle(w);
+	hold_patterns(w, c, 20, 5);
 	/* the queue is 16 17 18 19: one from the middle, the last, one more behind it, the first */
 	assert_true(xs_conn_abandon(w->c, &c[17]->req));
 	poison(c[17]);
@@ -627,12 +635,7 @@ static void abandon_sent(void **state)
 	struct call *c[16];
 	u32 i;
 
-	w->s.twist = hold_all;
-	for (i = 0; i < 16; i++) {
-		c[i] = call_pattern(50, i);
-		queue(w, c[i]);
-	}
-	settle(w);
+	hold_patterns(w, c, 16, 50);
 	for (i = 0; i < 16; i += 2) {
 		assert_true(xs_conn_abandon(w->c, &c[i]->req));
 		poison(c[i]);
@@ -723,12 +726,7 @@ static void stuck_with_one_left(void **state)
 	struct call *c[16];
 	u32 i;
 
-	w->s.twist = hold_all;
-	for (i = 0; i < 16; i++) {
-		c[i] = call_pattern(50, i);
-		queue(w, c[i]);
-	}
-	settle(w);
+	hold_patterns(w, c, 16, 50);
 	for (i = 0; i < 15; i++) {
 		assert_true(xs_conn_abandon(w->c, &c[i]->req));
 		poison(c[i]);
@@ -1323,12 +1321,7 @@ static void fail_ends_all(void **state)
 	u32 i, have;
 	u8 page[4096];
 
-	w->s.twist = hold_all;
-	for (i = 0; i < 10; i++) {
-		c[i] = call_pattern(500, i);
-		queue(w, c[i]);
-	}
-	settle(w);
+	hold_patterns(w, c, 10, 500);
 	w->s.mute = true;
 	big = call_write("big", 4000);
 	queue(w, big);
@@ -1443,12 +1436,7 @@ static void break_and_restart(bool fresh, u32 half)
 	u32 i;
 
 	w->s.page->server_features = XS_FEATURE_RECONNECT;
-	w->s.twist = hold_all;
-	for (i = 0; i < 15; i++) {
-		c[i] = call_pattern(50, i);
-		queue(w, c[i]);
-	}
-	assert_int_equal(settle(w), 0);
+	hold_patterns(w, c, 15, 50);
 	w->s.mute = half;			/* the big one stands half in the ring */
 	big = call_write("big", half ? half : 2000);
 	later = call_pattern(1500, 77);
