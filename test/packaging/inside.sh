@@ -76,7 +76,9 @@ done
 # A Debian of a few files for the guest: kmod with what it needs, and what was installed.
 small=/root/small
 mkdir -p $small/{proc,sys,dev,etc,tmp,usr/bin,usr/sbin,lib64}
-files="/bin/bash /bin/kmod $(ldd /bin/bash /bin/kmod | grep -o '/lib[^ ]*' | sort -u)"
+# kmod asks for liblzma when it meets a packed module, and not before: xz has it on its list.
+files="/bin/bash /bin/kmod $(ldd /bin/bash /bin/kmod /bin/xz | grep -o '/lib[^ ]*\.so[^ ]*' |
+	sort -u)"
 for file in $files; do
 	mkdir -p "$small/$(dirname "$file")"
 	cp -L "$file" "$small/$file"
