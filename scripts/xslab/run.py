@@ -72,7 +72,8 @@ class Runner:
         try:
             facts = None
             # A restored machine gets its work at no fixed instruction: where those are counted, always boot.
-            if not (self.manner.cold or self.wish.icount or self.foreign):
+            never = self.wish.icount or self.foreign or (self.debug and not self.debug.waits)
+            if not (self.manner.cold or never):
                 facts = self._warm()
             if facts is None:
                 facts = self._cold()
