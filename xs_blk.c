@@ -37,6 +37,7 @@
 #include "xs_blk.h"
 #include "xs_client.h"
 #include "xs_front.h"
+#include "xs_sring.h"
 
 #define LETTERS		26
 #define SLOTS		__CONST_RING_SIZE(blkif, XEN_PAGE_SIZE)
@@ -100,7 +101,7 @@ static void put_request(struct xs_blk *b, struct request *rq, int op)
 	struct blkif_request *req = RING_GET_REQUEST(&b->ring, b->ring.req_prod_pvt);
 	unsigned int sectors = op == BLKIF_OP_FLUSH_DISKCACHE ? 0 : blk_rq_sectors(rq);
 	unsigned int i, n = DIV_ROUND_UP(sectors, PAGE_SECTORS);
-	int notify;
+	struct blkif_sring *sring = b->ring.sring;
 
 	req->operation = (u8)op;
 	req->u.rw.nr_segments = (u8)n;
@@ -114,8 +115,7 @@ static void put_request(struct xs_blk *b, struct request *rq, int op)
 	}
 	b->rqs[rq->tag] = rq;
 	WRITE_ONCE(b->ring.req_prod_pvt, b->ring.req_prod_pvt + 1);
-	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&b->ring, notify);
-	if (notify)
+	if (xs_sring_push(&sring->req_prod, &sring->req_event, b->ring.req_prod_pvt))
 		xs_front_signal(b->channel);
 }
 
@@ -195,10 +195,12 @@ static bool blk_event(struct xs_front_dev *dev)
 {
 	struct xs_blk *b = xs_front_data(dev);
 	RING_IDX prod, cons = b->ring.rsp_cons;
-	int more = 1;
+	struct blkif_sring *sring;
+	bool more = true;
 
 	while (more && READ_ONCE(b->open)) {
-		prod = READ_ONCE(b->ring.sring->rsp_prod);
+		sring = b->ring.sring;
+		prod = READ_ONCE(sring->rsp_prod);
 		virt_rmb();	/* with the backend's barrier between response and rsp_prod */
 		if (prod - b->ring.rsp_cons > READ_ONCE(b->ring.req_prod_pvt) - b->ring.rsp_cons) {
 			break_off(b, "it answers what was not asked");
@@ -206,7 +208,7 @@ static bool blk_event(struct xs_front_dev *dev)
 		}
 		while (b->ring.rsp_cons != prod && READ_ONCE(b->open))
 			take_response(b);
-		RING_FINAL_CHECK_FOR_RESPONSES(&b->ring, more);
+		more = xs_sring_more(&sring->rsp_prod, &sring->rsp_event, b->ring.rsp_cons);
 	}
 	return b->ring.rsp_cons != cons;
 }

@@ -46,6 +46,7 @@
 #include "include/xsfront_driver.h"
 #include "xs_compat.h"
 #include "xs_echo.h"
+#include "xs_sring.h"
 
 #define ECHO_MINORS	256
 
@@ -137,13 +138,14 @@ static bool can_write(struct echo *e)
 /* Asks for an event when there is nothing, and looks once more after that. */
 static bool can_read(struct echo *e)
 {
-	int more = true;
+	bool more = true;
 
 	if (READ_ONCE(e->left))
 		return true;
 	spin_lock(&e->index);
 	if (!READ_ONCE(e->dead))
-		RING_FINAL_CHECK_FOR_RESPONSES(&e->ring, more);
+		more = xs_sring_more(&e->ring.sring->rsp_prod, &e->ring.sring->rsp_event,
+				     e->ring.rsp_cons);
 	spin_unlock(&e->index);
 	return more;
 }
@@ -175,10 +177,9 @@ static int put_message(struct echo *e, const char __user *from, size_t len)
 
 static void show_messages(struct echo *e)
 {
-	int notify;
+	struct xsecho_sring *sring = e->ring.sring;
 
-	RING_PUSH_REQUESTS_AND_CHECK_NOTIFY(&e->ring, notify);
-	if (notify)
+	if (xs_sring_push(&sring->req_prod, &sring->req_event, e->ring.req_prod_pvt))
 		xs_front_signal(e->channel);
 }
 

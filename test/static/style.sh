@@ -49,6 +49,8 @@ for path in sys.stdin.read().split("\0"):
             say(path, n, "a kernel version outside xs_compat.h")
         if ext in (".c", ".h") and stem in PURE and re.match(r"\s*#\s*include\s*<linux/", line):
             say(path, n, "a pure file includes the kernel")
+        if "/" not in path and re.search(r"RING_(FINAL_CHECK|PUSH_\w+_AND_CHECK)_", line):
+            say(path, n, "plain reads of what the backend writes: use xs_sring.h")
 if not looked:
     say("style.sh", 0, "no file was looked at")
 print(f"{looked} files looked at, {bad} faults")
