@@ -3,8 +3,11 @@
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
 T ?=
+MIN ?= 10
+SEED ?= 1
 
-.PHONY: modules demo test check lab debug coverage matrix packaging bench mutate install clean help
+.PHONY: modules demo test check lab debug coverage matrix soak packaging bench mutate install \
+	clean help
 
 modules:
 	@test -e $(KDIR)/Makefile || { echo "no kernel headers at $(KDIR):" \
@@ -31,6 +34,10 @@ lab:
 matrix:
 	@scripts/host-deps lab test versions $(if $(T),$(filter arm64,$(T)),arm64)
 	@test/matrix $(T)
+
+soak:
+	@scripts/host-deps lab test
+	@test/soak/run --minutes $(MIN) --seed $(SEED) $(T)
 
 packaging:
 	@scripts/host-deps lab packaging kernels
@@ -69,6 +76,7 @@ help:
 	@echo 'make check      the tests that need no guest; under 2 minutes'
 	@echo 'make lab T=name one test in the lab'
 	@echo 'make matrix     the tests with other versions of Linux, of Xen, and on Arm (T=name)'
+	@echo 'make soak       guests at work for MIN minutes, by SEED (T=own or share)'
 	@echo 'make packaging  DKMS, make install, modprobe and signatures in a clean Debian'
 	@echo 'make debug      the lab tests under debug kernels, and seeded bugs (T=name)'
 	@echo 'make coverage   which lines of the glue lab tests run, by gcov (T=test)'
