@@ -63,7 +63,7 @@ DEBUG_KERNELS = {kernel.name: kernel for kernel in (
     DebugKernel("pvdbg", ("base", "common", "pvdbg"), ("pv", "pvh"), 320, 3),
     DebugKernel("kasan", ("base", "common", "kasan"), ("pvh",), 512, 5),
     # It finds races all over the kernel, which is no reason to panic: report.py picks those that are ours.
-    # Its guests, restored, took their work in three of six runs, and else kept a processor busy with nothing.
+    # Its guests, restored, took their work in four of seven runs, and else kept a processor busy with nothing.
     DebugKernel("kcsan", ("base", "kcsan"), ("pv", "pvh"), 320, 5, "panic_on_warn=0", waits=False),
     # For test/packaging: it has a key of ours, which no distribution's kernel has.
     DebugKernel("signed", ("base", "signed"), ("pv", "pvh"), 128, 1, looks=False),
