@@ -12,15 +12,11 @@
 #ifndef ROGUE_PAGE_H
 #define ROGUE_PAGE_H
 
-#include <stdint.h>
-#include <xen/xen.h>
-#include <xen/event_channel.h>
+#include "privcmd.h"
 #include <xen/grant_table.h>
-#include <xen/sys/privcmd.h>
 #include <xen/gntdev.h>		/* wants grant_ref_t */
 #include <xen/io/xs_wire.h>
 
-#define PORTS		1024
 #define OUT_MAX		(4 << 20)
 
 static volatile struct xenstore_domain_interface *page;
@@ -28,48 +24,14 @@ static uint32_t req_cons, rsp_prod;
 static char out[OUT_MAX];
 static size_t out_len;
 
-static int privcmd;
-static void *arg;		/* a locked page: the hypervisor reads and writes it */
-static uint32_t signal_port;
+static int server_port;
 
 static void complain(const char *what);
 
-static long channel_op(int cmd, void *data, size_t size)
-{
-	privcmd_hypercall_t call = {
-		.op = __HYPERVISOR_event_channel_op,
-		.arg = { cmd, (uintptr_t)arg },
-	};
-	long ret;
-
-	memcpy(arg, data, size);
-	ret = ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call);
-	memcpy(data, arg, size);
-	return ret;
-}
-
 static void page_signal(void)
 {
-	struct evtchn_send send = { .port = signal_port };
-
 	__sync_synchronize();
-	channel_op(EVTCHNOP_send, &send, sizeof(send));
-}
-
-static bool find_port(int domid, uint32_t theirs)
-{
-	struct evtchn_status s;
-
-	for (signal_port = 1; signal_port < PORTS; signal_port++) {
-		memset(&s, 0, sizeof(s));
-		s.dom = DOMID_SELF;
-		s.port = signal_port;
-		if (channel_op(EVTCHNOP_status, &s, sizeof(s)) >= 0 &&
-		    s.status == EVTCHNSTAT_interdomain && s.u.interdomain.dom == domid &&
-		    s.u.interdomain.port == theirs)
-			return true;
-	}
-	return false;
+	signal_port(server_port);
 }
 
 static bool page_open(int domid, uint32_t port)
@@ -78,16 +40,14 @@ static bool page_open(int domid, uint32_t port)
 	int gntdev = open("/dev/xen/gntdev", O_RDWR);
 	void *mapped;
 
-	privcmd = open("/dev/xen/privcmd", O_RDWR);
-	arg = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
 	map.refs[0].domid = domid;
 	map.refs[0].ref = GNTTAB_RESERVED_XENSTORE;
-	if (privcmd < 0 || arg == MAP_FAILED || gntdev < 0 ||
+	if (!privcmd_open() || gntdev < 0 ||
 	    ioctl(gntdev, IOCTL_GNTDEV_MAP_GRANT_REF, &map))
 		return false;
 	mapped = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE, MAP_SHARED, gntdev, map.index);
-	if (mapped == MAP_FAILED || !find_port(domid, port))
+	server_port = port_to(domid, port);
+	if (mapped == MAP_FAILED || server_port < 0)
 		return false;
 	page = mapped;
 	req_cons = page->req_cons;

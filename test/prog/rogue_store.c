@@ -19,19 +19,13 @@
  *
  * Nothing tells a program beside xenstored of the guest's signals: the page is looked at.
  */
-/* Without this Xen's headers give the hypercalls of 2006. */
-#define __XEN_INTERFACE_VERSION__ 0x00040d00
-
+#include "privcmd.h"
 #include <errno.h>
-#include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include "frame.h"
 #include "rogue_page.h"
 

@@ -8,32 +8,18 @@
  * table itself, mapped or not; channels by asking Xen for each port. The store's own books say the
  * rest ("quota", C xenstored only); with another store the channels are the last.
  */
-/* Without this Xen's headers give the hypercalls of 2006. */
-#define __XEN_INTERFACE_VERSION__ 0x00040d00
-
-#include <fcntl.h>
-#include <stdint.h>
+#include "privcmd.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <unistd.h>
-#include <xen/xen.h>
-#include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/io/xs_wire.h>
-#include <xen/sys/privcmd.h>
 #include "frame.h"
 
-#define PORTS		4096
 #define GRANT_TABLE	1	/* the kind of resource; number 0 of it are the entries */
 #define ANSWER_MS	20000
-
-static int privcmd;
-static void *arg;		/* a locked page: the hypervisor reads and writes it */
 
 static void die(const char *what)
 {
@@ -41,22 +27,14 @@ static void die(const char *what)
 	exit(1);
 }
 
-static long hypercall(int op, uint64_t first, uint64_t second, uint64_t third)
-{
-	privcmd_hypercall_t call = { .op = op, .arg = { first, second, third } };
-
-	return ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call);
-}
-
 static unsigned int table_frames(int domid)
 {
-	struct gnttab_query_size *size = arg;
+	struct gnttab_query_size q = { .dom = domid };
 
-	*size = (struct gnttab_query_size){ .dom = domid };
-	if (hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, (uintptr_t)arg, 1) < 0 ||
-	    size->status != GNTST_okay)
+	if (hypercall(__HYPERVISOR_grant_table_op, GNTTABOP_query_size, &q, sizeof(q)) < 0 ||
+	    q.status != GNTST_okay)
 		die("the grant table's size");
-	return size->nr_frames;
+	return q.nr_frames;
 }
 
 static unsigned int grants(int domid)
@@ -78,14 +56,14 @@ static unsigned int grants(int domid)
 
 static unsigned int channels(int domid)
 {
-	struct evtchn_status *s = arg;
+	struct evtchn_status s;
 	unsigned int port, used = 0;
 
 	for (port = 1; port < PORTS; port++) {
-		*s = (struct evtchn_status){ .dom = domid, .port = port };
-		if (hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_status, (uintptr_t)s, 0) < 0)
+		s = (struct evtchn_status){ .dom = domid, .port = port };
+		if (hypercall(__HYPERVISOR_event_channel_op, EVTCHNOP_status, &s, sizeof(s)) < 0)
 			break;
-		used += s->status != EVTCHNSTAT_closed;
+		used += s.status != EVTCHNSTAT_closed;
 	}
 	return used;
 }
@@ -130,10 +108,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	domid = atoi(argv[1]);
-	privcmd = open("/dev/xen/privcmd", O_RDWR);
-	arg = mmap(NULL, getpagesize(), PROT_READ | PROT_WRITE,
-		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
-	if (privcmd < 0 || arg == MAP_FAILED)
+	if (!privcmd_open())
 		die("/dev/xen/privcmd");
 	if (domid)
 		printf("grants %u\n", grants(domid));
