@@ -19,7 +19,7 @@ demo:
 	@scripts/demo
 
 test:
-	@scripts/host-deps lab test
+	@scripts/host-deps lab test versions
 	@test/run all
 
 check:

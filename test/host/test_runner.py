@@ -32,7 +32,7 @@ def lab_tests(head):
 def chosen(tests, built):
     """What make test would run of them."""
     with mock.patch.object(runner, "lab_tests", lambda: list(tests)):
-        jobs = runner.all_lab_jobs(built)
+        jobs, _ = runner.all_lab_jobs(built, [])
     with mock.patch.object(runner, "run_lab",
                            lambda test: iter([runner.Result(f"lab {test.name}", runner.PASS)])):
         return {result.name.removeprefix("lab "): result.detail if result.status == runner.SKIP else "runs"
@@ -69,6 +69,26 @@ class DebugKernels(unittest.TestCase):
             tests = lab_tests(self.HEAD.replace("2 in kasan", line))
             results = [result for test in tests if test.needs for result in runner.run_lab(test)]
             self.assertEqual([result.status for result in results], [runner.FAIL], line)
+
+
+class OtherVersions(unittest.TestCase):
+    def test_all_of_them_come_round(self):
+        """Each test of make matrix in each kernel but dom0's has its day, and no day has none."""
+        versions = runner.versions()
+        seen = set()
+        for day in range(20779, 20779 + len(versions)):
+            [test] = runner.other_version(day)
+            seen.add(f"{test.kernel}:{test.name.split()[0]}")
+        self.assertEqual(seen, set(versions))
+        self.assertLessEqual({"5.10", "5.10.0-32", "6.12", "7.2", "7.3"}, {v.split(":")[0] for v in seen})
+
+    def test_it_is_run_and_prepared_for(self):
+        other = runner.other_version(0)
+        with mock.patch.object(runner, "lab_tests", lambda: []):
+            jobs, prepare = runner.all_lab_jobs([], other)
+        self.assertEqual([job.name for job in jobs], [f"lab {other[0].name}"])
+        with mock.patch.object(runner, "run", lambda *command, **rest: runner.Output()):
+            self.assertIn(f"lab build for {other[0].kernel}", [result.name for result in prepare.run()])
 
 
 class IsBuilt(unittest.TestCase):

@@ -3,6 +3,7 @@
 # lab: --type pvh --store oxenstored
 # lab: --type pv --store oxenstored --vcpus 2
 # timeout: 240
+# turns: by the day
 #
 # device-node.sh - /dev/xen/xenbus of the module: the stock tools on it, and raw frames.
 # shellcheck source-path=SCRIPTDIR

@@ -2,6 +2,7 @@
 # lab: --type pv --dom0-add test/lab/devices.sh
 # lab: --type pvh --store oxenstored --dom0-add test/lab/devices.sh
 # timeout: 240
+# turns: by the day
 #
 # disk.sh - /dev/xsblka from dom0's own xen-blkback, with an image on a loop device behind it: read
 # and written whole, a file system, size and mode, and what happens under those who use it when the

@@ -3,6 +3,7 @@
 # lab: --type pvh --store oxenstored
 # lab: --type pv --vcpus 2
 # timeout: 180
+# turns: by the day
 #
 # many.sh - the kernel API, many at once: bursts of operations and of watches, transactions that are
 # run again, directories of 3000 names. dom0's half makes those.

@@ -2,6 +2,7 @@
 # lab: --type pv --attach none --add test/lab/devices.sh --dom0-add test/lab/devices.sh
 # lab: --type pvh --attach none --add test/lab/devices.sh --dom0-add test/lab/devices.sh
 # timeout: 240
+# turns: by the day
 #
 # share-load.sh - a stock guest under load: threads ask the store through the kernel's node as fast
 # as they are answered, dom0 writes to what they watch, data flows from and to a disk and through a

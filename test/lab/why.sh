@@ -2,6 +2,7 @@
 # lab: --type pv --add scripts/xs-why --dom0-add test/lab/front.sh
 # lab: --type pvh --add scripts/xs-why --dom0-add test/lab/front.sh
 # timeout: 120
+# turns: by the day
 #
 # why.sh - each reason why a device is not connected, provoked once: xs-why and the kernel's log say
 # it, and what would mend it does. dom0's half makes the devices, by hand.
