@@ -162,7 +162,8 @@ static void break_off(struct xs_blk *b, const char *why)
 	unsigned long irq;
 	unsigned int i;
 
-	pr_err("%s: the backend is not to be believed: %s\n", xs_front_name(b->dev), why);
+	if (xs_front_may_log(b->dev))
+		pr_err("%s: the backend is not to be believed: %s\n", xs_front_name(b->dev), why);
 	spin_lock_irqsave(&b->lock, irq);
 	WRITE_ONCE(b->open, false);
 	spin_unlock_irqrestore(&b->lock, irq);
@@ -321,8 +322,9 @@ static int read_disk(struct xs_blk *b, struct xs_disk_limits *limits)
 	if (!is_power_of_2(size) || size < SECTOR_SIZE || size > PAGE_SIZE ||
 	    (b->disk && size != queue_logical_block_size(b->disk->queue)) ||
 	    limits->sectors > SECTORS_MAX || limits->sectors % (size / SECTOR_SIZE)) {
-		pr_err("%s: %llu sectors of 512 bytes, sector size %u: cannot be\n",
-		       xs_front_name(b->dev), limits->sectors, size);
+		if (xs_front_may_log(b->dev))
+			pr_err("%s: %llu sectors of 512 bytes, sector size %u: cannot be\n",
+			       xs_front_name(b->dev), limits->sectors, size);
 		return -EINVAL;
 	}
 	limits->max_sectors = SLOT_BYTES / SECTOR_SIZE;
@@ -335,7 +337,7 @@ static int read_disk(struct xs_blk *b, struct xs_disk_limits *limits)
 static void show_disk(struct xs_blk *b, const struct xs_disk_limits *limits)
 {
 	set_disk_ro(b->disk, b->read_only);
-	if (xs_set_capacity(b->disk, limits->sectors) || !b->added)
+	if ((xs_set_capacity(b->disk, limits->sectors) || !b->added) && xs_front_may_log(b->dev))
 		pr_info("%s: /dev/%s has %llu sectors of 512 bytes%s\n", xs_front_name(b->dev),
 			b->disk->disk_name, limits->sectors, b->read_only ? ", read only" : "");
 }

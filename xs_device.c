@@ -93,6 +93,21 @@ const char *xs_front_name(const struct xs_front_dev *dev)
 EXPORT_SYMBOL_GPL(xs_front_name);
 
 /**
+ * xs_front_may_log() - has a device's backend made us log too much?
+ * @dev: a device
+ *
+ * For what a backend can bring about as often as it likes; XS_LINES_A_MINUTE lines of a device are
+ * enough. The kernel tells how many were left out ("callbacks suppressed"). Context: any.
+ *
+ * Return: whether a line about the device may go to the log.
+ */
+bool xs_front_may_log(struct xs_front_dev *dev)
+{
+	return __ratelimit(&dev->lines);
+}
+EXPORT_SYMBOL_GPL(xs_front_may_log);
+
+/**
  * xs_front_set_data() - keep something with a device
  * @dev: a device
  * @data: the driver's
@@ -190,8 +205,9 @@ void xs_device_set_states(struct xs_front_dev *dev, u32 front, u32 back)
 	v->back = back;
 	v->history[v->count++ % XS_HISTORY] = (struct xs_transition){ now, front, back };
 	spin_unlock(&dev->view_lock);
-	pr_info("%s: front %s, back %s\n", dev->node, xenbus_state_name(front),
-		xenbus_state_name(back));
+	if (xs_front_may_log(dev))
+		pr_info("%s: front %s, back %s\n", dev->node, xenbus_state_name(front),
+			xenbus_state_name(back));
 	arm_stuck(dev, STUCK_SECONDS);
 	xs_front_moved();
 }
@@ -335,7 +351,7 @@ static int ask_driver(struct xs_front_dev *dev)
 	if (err) {
 		xs_device_set_error(dev, "probe", err);
 		xs_device_set_flag(dev, &dev->view.refused, true);
-		if (err != -ENODEV)
+		if (err != -ENODEV && xs_front_may_log(dev))
 			pr_err("%s: cannot be used: error %d\n", dev->node, err);
 		return 0;
 	}
@@ -398,7 +414,7 @@ static void identify(struct xs_front_dev *dev)
 	if (xs_store_failed(err)) {
 		set_bit(XS_ASK_IDENTIFY, &dev->asked);
 		xs_device_look_later(dev);
-	} else if (err && err != -ENOENT) {
+	} else if (err && err != -ENOENT && xs_front_may_log(dev)) {
 		pr_err("%s: cannot be used: error %d\n", dev->node, err);
 	}
 	if (err && err != -ENOENT)
@@ -533,6 +549,7 @@ struct xs_front_dev *xs_device_new(struct xs_front_type *type, unsigned int id)
 	INIT_LIST_HEAD(&dev->keys);
 	INIT_DELAYED_WORK(&dev->work, on_work);
 	INIT_DELAYED_WORK(&dev->stuck, on_stuck);
+	ratelimit_state_init(&dev->lines, 60 * HZ, XS_LINES_A_MINUTE);
 	dev->view.born = ktime_get_ns();
 	dev->view.front_since = dev->view.born;
 	arm_stuck(dev, STUCK_SECONDS);

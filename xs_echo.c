@@ -117,7 +117,7 @@ static int why_dead(const struct echo *e)
 
 static ssize_t break_off(struct echo *e, const char *why)
 {
-	if (!e->broken)
+	if (!e->broken && xs_front_may_log(e->dev))
 		pr_err("%s: the backend is not to be believed: %s\n",
 		       xs_front_name(e->dev), why);
 	WRITE_ONCE(e->broken, true);

@@ -356,9 +356,10 @@ static void scan(struct xs_front_type *type)
 	path_of(type, path);
 	err = xs_directory(xs_front_store, XS_NO_TRANSACTION, path, &names);
 	if (err && err != -ENOENT) {
-		pr_err("%s: cannot be listed: error %d\n", path, err);
-		if (xs_store_failed(err))
+		if (xs_store_failed(err))	/* which has a line of its own */
 			schedule_delayed_work(&type->rescan, XS_RETRY_SECONDS * HZ);
+		else
+			pr_err_ratelimited("%s: cannot be listed: error %d\n", path, err);
 	} else {
 		mutex_lock(&xs_front_lock);
 		compare(type, &names);

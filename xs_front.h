@@ -19,6 +19,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -28,6 +29,7 @@
 /* A step that the store has not carried out, or that has failed, is taken again after this. */
 #define XS_RETRY_SECONDS	5
 
+#define XS_LINES_A_MINUTE 600	/* of a device in the log */
 #define XS_HISTORY	8	/* transitions of a device that are kept */
 #define XS_KEY_NAME	48	/* of a key that was not right: as much as is kept */
 
@@ -140,6 +142,7 @@ struct xs_front_view {
  * @pass: the last look at device/<type> that has seen it
  * @work: its life: all below up to @data is touched by it alone
  * @stuck: says why it is stuck
+ * @lines: how many may go to the log: xs_front_may_log()
  * @backend: the backend's directory; NULL until it is found, then constant
  * @backend_id: the backend's domain
  * @group: whose watch covers the backend's directory
@@ -166,6 +169,7 @@ struct xs_front_dev {
 	unsigned int pass;
 	struct delayed_work work;
 	struct delayed_work stuck;
+	struct ratelimit_state lines;
 
 	char *backend;
 	u16 backend_id;

@@ -145,7 +145,9 @@ static const char *what_is_wrong(int err)
 
 static void key_is_wrong(struct xs_front_dev *dev, const char *name, int err)
 {
-	pr_err("%s: %s/%s %s: error %d\n", dev->node, dev->backend, name, what_is_wrong(err), err);
+	if (xs_front_may_log(dev))
+		pr_err("%s: %s/%s %s: error %d\n", dev->node, dev->backend, name,
+		       what_is_wrong(err), err);
 	spin_lock(&dev->view_lock);
 	strscpy(dev->view.key, name, sizeof(dev->view.key));
 	WRITE_ONCE(dev->view.key_error, err);

@@ -213,8 +213,9 @@ static void say_odd(struct xs_front_dev *dev)
 	if (dev->odd == pair)
 		return;
 	dev->odd = pair;
-	pr_warn("%s: front %s, back %s (%u): makes no sense, ignored\n", dev->node,
-		xenbus_state_name(front), xenbus_state_name(back), back);
+	if (xs_front_may_log(dev))
+		pr_warn("%s: front %s, back %s (%u): makes no sense, ignored\n", dev->node,
+			xenbus_state_name(front), xenbus_state_name(back), back);
 }
 
 /* A device that has gone meanwhile is not written to: it is asked who it is instead. */
@@ -275,8 +276,9 @@ static void step_failed(struct xs_front_dev *dev, struct xenbus_step step, int e
 		xs_device_ask(dev, XS_ASK_IDENTIFY);
 		return;
 	}
-	pr_err("%s: %s -> %s failed: error %d\n", dev->node, xenbus_state_name(dev->view.front),
-	       xenbus_state_name(step.next), err);
+	if (xs_front_may_log(dev))
+		pr_err("%s: %s -> %s failed: error %d\n", dev->node,
+		       xenbus_state_name(dev->view.front), xenbus_state_name(step.next), err);
 	xs_device_set_error(dev, xenbus_state_name(step.next), err);
 	if (xs_store_failed(err))
 		xs_device_look_later(dev);
@@ -325,7 +327,9 @@ void xs_handshake(struct xs_front_dev *dev)
 		return;
 	err = read_back(dev, &back);
 	if (err) {
-		pr_err("%s: cannot read the backend's state: error %d\n", dev->node, err);
+		/* The store's failures have lines of their own. */
+		if (!xs_store_failed(err) && xs_front_may_log(dev))
+			pr_err("%s: cannot read the backend's state: error %d\n", dev->node, err);
 		xs_device_set_error(dev, "reading the backend's state", err);
 		xs_device_look_later(dev);
 		return;

@@ -92,6 +92,7 @@ unsigned int xs_front_id(const struct xs_front_dev *dev);
 u16 xs_front_backend_id(const struct xs_front_dev *dev);
 const char *xs_front_backend(const struct xs_front_dev *dev);
 const char *xs_front_name(const struct xs_front_dev *dev);
+bool xs_front_may_log(struct xs_front_dev *dev);
 void xs_front_set_data(struct xs_front_dev *dev, void *data);
 void *xs_front_data(const struct xs_front_dev *dev);
 

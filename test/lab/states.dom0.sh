@@ -12,4 +12,13 @@ tap ./front_dom0 states "$GUEST" $shard 2
 tell end
 insmod echo_back.ko
 activate.sh "$GUEST" echo 16
+await flips
+back=$(xenstore-read "/local/domain/$GUEST/device/echo/16/backend")
+for _ in $(seq 1200); do
+	echo "w $back/state 7"
+	echo "w $back/state 8"
+done >flips
+ok "a backend says that it is Reconfiguring, Reconfigured, 1200 times" ./front_dom0 batch <flips
+xenstore-write "$back/state" 4
+tell flipped
 plan

@@ -5,6 +5,7 @@
 #
 # states.sh - all 6561 sequences of 4 backend states, written by hand from dom0, half of them in
 # each configuration: the guest lives, and answers each state as the table says. See front_dom0.c.
+# And a backend that never rests, whose states are more than the log may hold.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
@@ -17,7 +18,16 @@ left() { grep -Eq '^device/echo/([0-9]|1[0-5]):' /sys/kernel/debug/xsfront/devic
 none_left() { ! left; }
 ok "no device of those is left" wait_for 2 none_left
 ok "nor is its node" test ! -e /dev/xsecho0
+uptime() { cut -d. -f1 /proc/uptime; }
+began=$(uptime)
 ok "a device connects after that" wait_for 20 test -c /dev/xsecho16
+mark
+tell flips
+ok "its backend goes to and fro" await flipped 120
+lines=$(log | grep -c echo/16:)
+echo "# $lines lines, $(($(uptime) - began)) s"
+ok "the log has much of that" test "$lines" -gt 500
+ok "and not all: 600 lines a minute" test "$lines" -le $((600 * (1 + ($(uptime) - began) / 60)))
 tap ./echo_io stream /dev/xsecho16 5000
 ok "rmmod" rmmod xsfront
 plan
