@@ -53,6 +53,7 @@ ok "the true store is back" wait_for 60 ours xenstore-exists data/sync-true
 ok "the echo device comes" wait_for 30 test -c /dev/xsecho0
 ok "dom0 is told" tell again
 ok "the rogue is there again" wait_for 60 ours xenstore-read rogue/here
+kernel_test endless_directory
 tap ./rogue_guest $node 2 $kernel
 ok "the true store is back" wait_for 60 ours xenstore-exists data/sync-again-true
 ok "for the stock programs too" wait_for 60 timeout 10 xenstore-exists data/sync-again-true

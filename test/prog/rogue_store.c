@@ -10,7 +10,8 @@
  * next trick. FIRST is a number: of a guest without the module, which may not outlive a trick. The
  * tables are played once, from that one on; the last line says how far it has come.
  *
- * It is an honest little store, with the nodes that it is given, until the guest reads "rogue/next"
+ * It is an honest little store, with the nodes that it is given and a directory "rogue/endless",
+ * which has one part after the other, a moment each; until the guest reads "rogue/next"
  * (test/prog/rogue_guest.c). The answer names a trick of the table in rogue_tricks.h; the requests
  * behind it are answered as the trick says, and from "rogue/over" on it is honest again. After the
  * last trick the answer is "end", and xenstored may go on, though in the middle of a message. The
@@ -33,6 +34,7 @@
 #define WATCHES		512
 #define TRICK_SECONDS	5	/* after that it is honest again, whoever has not been struck */
 #define LOST_SECONDS	15	/* as long as it takes a few threads to lose many requests */
+#define PART_MS		100	/* for each part of a directory that has no end */
 #define QUIET_SECONDS	60	/* a guest that asks nothing for so long is lost */
 #define STOCK_SECONDS	8	/* and one without the module */
 
@@ -226,8 +228,14 @@ static const char *answer(const struct frame *req, struct frame *reply, char *pa
 		return NULL;
 	case XS_DIRECTORY:
 		reply->hdr.len = list(path, reply->data);
-		if (!n && !reply->hdr.len)
+		if (!strcmp(req->data, "rogue/endless"))
+			refuse(reply, "E2BIG");
+		else if (!n && !reply->hdr.len)
 			refuse(reply, "ENOENT");
+		return NULL;
+	case XS_DIRECTORY_PART:
+		usleep(PART_MS * 1000);
+		say(reply, "1\0name", 7);
 		return NULL;
 	case XS_WRITE:
 		store(path, second);
@@ -282,7 +290,10 @@ static const struct trick *next_start(void)
 	return played < sizeof(starting) / sizeof(starting[0]) ? &starting[played++] : NULL;
 }
 
-/* The second time only what may break the ring: that is what a reconnection is for. */
+/*
+ * The second time only what may break the ring: that is what a reconnection is for. What uses up the
+ * log's lines is not for the first time, with others behind it.
+ */
 static const struct trick *next_trick(void)
 {
 	const unsigned int n = sizeof(tricks) / sizeof(tricks[0]);
@@ -291,7 +302,7 @@ static const struct trick *next_trick(void)
 		const struct trick *t = &tricks[played++ % n];
 
 		offers = played > n;
-		if (!offers || strcmp(t->want, "lives"))
+		if (stock || strcmp(t->want, offers ? "lives" : "limit"))
 			return t;
 	}
 	if (stock && played - n < sizeof(starting) / sizeof(starting[0]))

@@ -275,6 +275,15 @@ static void no_reconnection(const struct trick *t, struct frame *f)
 	send_part(f, ALL(f));
 }
 
+/* As soon as it is mended the ring breaks again. */
+static void break_again(const struct trick *t, struct frame *f)
+{
+	page->rsp_prod = rsp_prod + t->arg;
+	page_signal();
+	page_hold(1);
+	send_part(f, ALL(f));
+}
+
 #define INDICES		"broken: its indices cannot be"
 #define TOO_LONG	"broken: a message is longer than 4096 bytes"
 #define TORN		"broken: the rest of a message does not come"
@@ -335,6 +344,7 @@ static const struct trick tricks[] = {
 	{ "random bits of headers", flip, 30, 1, 0, "any" },
 	{ "random words in the page", scribble, 2, 20, 0, "any" },
 	{ "a broken ring, and no answer to what is asked", no_reconnection, 1, 1000, 0, INDICES },
+	{ "a ring that breaks again and again", break_again, 1000000, 2000, 0, "limit" },
 };
 
 /* For the first words of a module that is being loaded. */

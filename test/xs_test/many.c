@@ -806,6 +806,20 @@ static void test_restless_directory(void)
 	xs_close(h);
 }
 
+/* The store has part after part of it, each in good time (test/prog/rogue_store.c). */
+static void test_endless_directory(void)
+{
+	struct xs_handle *h = xs_open("xs_test");
+	struct xs_list list = { .count = 4711 };
+	unsigned long began = jiffies;
+
+	check_int(xs_directory(h, NO_TX, "rogue/endless", &list), -ETIMEDOUT,
+		  "all parts of a directory have one deadline");
+	check_int(list.count, 4711, "and no list is returned");
+	check(jiffies - began < 4 * PATIENCE, "in time (%u ms)", jiffies_to_msecs(jiffies - began));
+	xs_close(h);
+}
+
 const struct test many_tests[] = {
 	{ "submit", test_submit },
 	{ "submit_transaction", test_submit_transaction },
@@ -820,5 +834,6 @@ const struct test many_tests[] = {
 	{ "huge_directory", test_huge_directory },
 	{ "growing_directory", test_growing_directory },
 	{ "restless_directory", test_restless_directory },
+	{ "endless_directory", test_endless_directory },
 	{}
 };
