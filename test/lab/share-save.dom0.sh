@@ -38,5 +38,9 @@ round() {
 }
 
 round 1 save_and_restore
-round 2 save_in_vain
+if [ "$(cat /sys/hypervisor/version/minor)" = 14 ]; then
+	skip "round 2" "the kernel does not go on after a save in vain on Xen 4.14, nor without us"
+else
+	round 2 save_in_vain
+fi
 plan_tell dom0-ended

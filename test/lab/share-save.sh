@@ -52,7 +52,11 @@ round() {
 }
 
 round 1
-round 2
+if [ "$(cat /sys/hypervisor/version/minor)" = 14 ]; then
+	skip "round 2" "the kernel does not go on after a save in vain on Xen 4.14, nor without us"
+else
+	round 2
+fi
 kill $watcher
 wait $watcher
 ok "rmmod" rmmod xsfront

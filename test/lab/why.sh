@@ -95,7 +95,7 @@ like "a store that does not answer" "$(of echo/1)" \
 echo 30 >/sys/module/xsfront/parameters/timeout
 wait_for 20 xenstore-exists domid
 ok "and again 30 s after" wait_for 25 dmesg_has \
-	'^xsfront: device/echo/8: stuck for 3[5-9] s, waits for the backend'
+	'^xsfront: device/echo/8: stuck for 3[5-9] s, waits for the (backend|store)'
 ok "no page is with a backend" \
 	grep -q '^pages that .*: 0 now, 0 so far$' /sys/kernel/debug/xsfront/devices
 tell end
