@@ -455,12 +455,16 @@ err_free:
 }
 EXPORT_SYMBOL_GPL(xs_front_register);
 
-/* No new device from now on, and nobody who looks for one. */
-static void stop_looking(struct xs_front_type *type)
+/* No new device from now on; but those that there are hear of it when they are made anew, or go. */
+static void take_no_more(struct xs_front_type *type)
 {
 	mutex_lock(&xs_front_lock);
 	type->leaving = true;
 	mutex_unlock(&xs_front_lock);
+}
+
+static void stop_looking(struct xs_front_type *type)
+{
 	xs_unwatch(type->watch);
 	cancel_delayed_work_sync(&type->rescan);
 }
@@ -489,11 +493,12 @@ void xs_front_unregister(struct xs_front_driver *drv)
 {
 	struct xs_front_type *type = drv->core;
 
-	stop_looking(type);
+	take_no_more(type);
 	ask_all(type, XS_ASK_LEAVE);
 	wait_event_timeout(moved, xa_empty(&type->devices), xs_client_timeout());
 	ask_all(type, XS_ASK_END);
 	wait_event(moved, xa_empty(&type->devices));
+	stop_looking(type);
 	mutex_lock(&xs_front_lock);	/* the last device has let go of it, too */
 	list_del(&type->link);
 	mutex_unlock(&xs_front_lock);

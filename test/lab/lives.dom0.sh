@@ -92,4 +92,17 @@ back test 1 state 4
 back test 1 online 0
 back test 1 state 6
 ok "stays closed when it is switched off" wait_for 6 front_is test 1 6
-plan_tell lived
+tell lived
+
+# The module goes. Its devices are Closed, and wait for their backends to let go: all do, but one,
+# of which there is another one now that has just begun.
+ok "the module goes" await last
+ok "its devices are Closing" wait_for 6 fronts 5 5 5 5 5 5 5 5
+to "and Closed" "5 5 5 5 5 5 5 5" "6 6 6 6 6 6 6 6"
+{
+	echo "r $(front_of echo 1)"
+	device echo 1 state=2
+	for id in 2 3 4 5 6 7 8; do echo "w $(back_of echo "$id")/state 6"; done
+} >lines
+ok "one is made anew, the others' backends let go" ./front_dom0 batch <lines
+plan

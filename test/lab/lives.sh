@@ -38,5 +38,11 @@ ok "with all that it had" dmesg_has '^front_test: unloaded, 0 devices left$'
 ok "its calls came in order" dmesg_has_not 'front_test: BAD'
 ok "no page is with a backend" \
 	wait_for 3 grep -q '^pages .*: 0 now' /sys/kernel/debug/xsfront/devices
-ok "rmmod" rmmod xsfront
+# Long enough for dom0 to do what it does meanwhile; and as long as that, for what has gone.
+echo $((60 * lab_slower)) >/sys/module/xsfront/parameters/timeout
+tell last
+before=$(cut -d. -f1 /proc/uptime)
+ok "rmmod, while a device is made anew" rmmod xsfront
+took=$(($(cut -d. -f1 /proc/uptime) - before))
+ok "it has not waited for the one that is no more ($took s)" test $took -lt $((30 * lab_slower))
 plan
