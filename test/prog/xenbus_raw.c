@@ -131,6 +131,17 @@ static long stat_of(const char *name)
 
 /* ---- tests ------------------------------------------------------------------------------ */
 
+/* Other programs may be at work on the same node. */
+static bool get_event(int fd, struct frame *f, const char *path)
+{
+	unsigned int others;
+
+	for (others = 0; others < 1000 && get(fd, f) && f->hdr.type == XS_WATCH_EVENT; others++)
+		if (!strcmp(f->data, path))
+			return true;
+	return false;
+}
+
 static void t_order(void)
 {
 	int fd = node_open(0), other = node_open(0);
@@ -143,8 +154,8 @@ static void t_order(void)
 	check(f.hdr.req_id == 0 && f.hdr.tx_id == 0, "with req_id 0 and tx_id 0");
 	check(f.hdr.len == 14 && !memcmp(f.data, "data\0my token", 14),
 	      "with the path and the token as they were written");
-	check(put(other, "data/order", "1") && get(fd, &f) && f.hdr.type == XS_WATCH_EVENT &&
-	      !strcmp(f.data, "data/order"), "a change below it fires");
+	check(put(other, "data/order", "1") && get_event(fd, &f, "data/order"),
+	      "a change below it fires");
 	close(fd);
 	close(other);
 }

@@ -26,6 +26,7 @@ act() {
 	wrong="$wrong, but $lab_name at $(uptime) s"
 	echo "# wrong: $lab_name"
 	xenstore-ls "$(back_dir "$guest" vbd 51728)" >>said 2>&1
+	xenstore-ls "/local/domain/$guest/device/vbd/51728" >>said 2>&1
 	indent <said
 }
 

@@ -102,6 +102,10 @@ away() {
 	usleep $die
 	# shellcheck disable=SC2086 # parameters are words
 	insmod ./xsfront.ko $insert >$work/away 2>&1 || fail insmod $work/away
+	wait_for 15 whole || {
+		echo "# they are slow to come back:"
+		indent <$files/devices
+	}
 	wait_for 60 whole || {
 		cat $files/devices >$work/away
 		fail "devices that have not come back" $work/away
