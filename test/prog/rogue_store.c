@@ -291,8 +291,8 @@ static const struct trick *next_start(void)
 }
 
 /*
- * The second time only what may break the ring: that is what a reconnection is for. What uses up the
- * log's lines is not for the first time, with others behind it.
+ * The second time only what may break the ring: that is what a reconnection is for. What uses up
+ * the log's lines is not for the first time, with others behind it.
  */
 static const struct trick *next_trick(void)
 {
