@@ -64,6 +64,9 @@ stretch() {
 }
 
 make_watched
+# What a guest may not read, for the test of errors in xs_test.ko.
+xenstore-write "/local/domain/$guest/sealed" "dom0's"
+xenstore-chmod "/local/domain/$guest/sealed" n0
 insmod echo_back.ko
 await ready
 first=$(disk_image first.img 8)
