@@ -91,6 +91,18 @@ class OtherVersions(unittest.TestCase):
             self.assertIn(f"lab build for {other[0].kernel}", [result.name for result in prepare.run()])
 
 
+    def test_one_that_debian_has_no_more_is_skipped(self):
+        said = runner.Output([(0.0, r"lab: trixie-backports has no 7\.2\.\d+\+deb13 (exit 125)")], status=125)
+        test = runner.other_version(0)[0]
+        usual = [t for t in runner.lab_tests() if t.name == "handshake@1"]
+        with mock.patch.object(runner, "run", lambda *command, **rest: said):
+            for tests, wanted in (([test], runner.SKIP), (usual, runner.FAIL),
+                                  (runner.in_kernel(usual, "pvdbg"), runner.FAIL)):
+                self.assertEqual({r.status for t in tests for r in runner.run_lab(t)}, {wanted})
+            prepared = [r.status for r in runner.prepare_job([test]).run()]
+        self.assertEqual(prepared, [runner.FAIL, runner.SKIP])
+
+
 class IsBuilt(unittest.TestCase):
     def test_only_what_is_whole_and_of_this_making(self):
         with tempfile.TemporaryDirectory() as folder:
