@@ -70,10 +70,10 @@ class Report:
     def known(self) -> str:
         """The name under which it is known, or nothing. What has another report in it is not."""
         others = [line for line in self.lines[1:] if BEGINS.search(line) and not WITHIN.search(line)]
+        if others:
+            return ""
         ours = any(MODULE.search(line) for line in self.lines)
-        for known in KNOWN:
-            if others or ours and not known.shared:
-                continue
+        for known in (known for known in KNOWN if known.shared or not ours):
             if re.search(known.title, self.title) and \
                     all(any(re.search(part, line) for line in piece) for piece in self._pieces()
                         for part in known.parts):

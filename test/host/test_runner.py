@@ -90,7 +90,6 @@ class OtherVersions(unittest.TestCase):
         with mock.patch.object(runner, "run", lambda *command, **rest: runner.Output()):
             self.assertIn(f"lab build for {other[0].kernel}", [result.name for result in prepare.run()])
 
-
     def test_one_that_debian_has_no_more_is_skipped(self):
         said = runner.Output([(0.0, r"lab: trixie-backports has no 7\.2\.\d+\+deb13 (exit 125)")], status=125)
         test = runner.other_version(0)[0]

@@ -14,6 +14,7 @@
 #   plan_tell NAME            the same, and then the other end is told (see below)
 #
 #   wait_for SECONDS CMD…     until CMD succeeds; a short poll
+#   uptime                    seconds since the boot
 #   mark                      begin a new part of the kernel's log
 #   log                       the kernel's log since the mark, without times
 #   dmesg_has REGEX           it is there since the mark
@@ -93,6 +94,8 @@ like() {
 	printf '%s\n' "$2" | grep -Eq -- "$3"
 	result $? "$1" <"$lab_out.seen"
 }
+
+uptime() { cut -d. -f1 /proc/uptime; }
 
 skip() {
 	lab_count=$((lab_count + 1))

@@ -18,7 +18,6 @@ left() { grep -Eq '^device/echo/([0-9]|1[0-5]):' /sys/kernel/debug/xsfront/devic
 none_left() { ! left; }
 ok "no device of those is left" wait_for 2 none_left
 ok "nor is its node" test ! -e /dev/xsecho0
-uptime() { cut -d. -f1 /proc/uptime; }
 began=$(uptime)
 ok "a device connects after that" wait_for 20 test -c /dev/xsecho16
 mark

@@ -25,7 +25,6 @@ pick() {
 	export picked="$1"
 }
 
-uptime() { cut -d. -f1 /proc/uptime; }
 chosen() { echo "# at $(uptime) s: $*"; }
 
 count() {
