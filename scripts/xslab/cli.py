@@ -197,7 +197,7 @@ def _store(options: argparse.Namespace) -> Store:
 def _fetch(options: argparse.Namespace) -> int:
     store = _store(options)
     usual = store.platform == platforms.USUAL
-    types = options.type or (["hvm"] if usual else [])
+    types = options.type or store.platform.types
     for name in packages.needed(types, debugkernel.stock_kernels(store.platform.dom0, options.kernel)):
         store.tree(name)
     for name in sorted(extras.EXTRAS) if usual and not options.type else []:

@@ -224,6 +224,7 @@ def _dom0_tree(xen: Tree, modules: kernel.ModuleTree, labtee: Path) -> FileTree:
 def _add_device_model(tree: FileTree, xen: Tree, model: Tree) -> None:
     """QEMU as the device model of HVM guests, and the firmware it loads."""
     _add_programs(tree, {DEVICE_MODEL: model.path / DEVICE_MODEL}, library_dirs(xen, model))
+    tree.link("bin/qemu-system-i386", f"/{DEVICE_MODEL}")  # where Debian's Xen 4.14 looks for it
     tree.add(f"{XEN_LIB}/boot/hvmloader", xen.path / XEN_LIB / "boot/hvmloader", 0o755)
 
     def found(pattern: str) -> Path:

@@ -45,9 +45,7 @@ class Platform:
     @property
     def types(self) -> list[str]:
         """What guests can be; the first, if nothing is said."""
-        if self.foreign:
-            return ["pvh"]
-        return ["pv", "pvh", "hvm"] if self == USUAL else ["pv", "pvh"]
+        return ["pvh"] if self.foreign else ["pv", "pvh", "hvm"]
 
     @property
     def slower(self) -> float:

@@ -35,9 +35,11 @@ class Choice(unittest.TestCase):
 
     def test_what_cannot_boot_is_refused(self):
         USUAL.check_wish("hvm", "kasan", ["python"])
-        chosen("amd64", "4.14").check_wish("pv", "7.3", ["python"])
+        for xen in "4.14", "4.20":
+            chosen("amd64", xen).check_wish("pv", "7.3", ["python"])
+            chosen("amd64", xen).check_wish("hvm", "6.1", [])
         chosen("arm64", "4.17").check_wish("pvh", "6.1", [])
-        for arch, xen, *wish in (("amd64", "4.14", "hvm", "6.1", []), ("arm64", "4.17", "pv", "6.1", []),
+        for arch, xen, *wish in (("arm64", "4.17", "hvm", "6.1", []), ("arm64", "4.17", "pv", "6.1", []),
                                  ("arm64", "4.17", "pvh", "6.12", []), ("arm64", "4.17", "pvh", "6.1", ["python"])):
             with self.subTest(wish=wish):
                 self.assertRaises(UserError, chosen(arch, xen).check_wish, *wish)
