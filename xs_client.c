@@ -91,6 +91,12 @@ static void note_heard(void)
 	note_odd();
 }
 
+/* What the kernel was told until now it may read, and before we leave it has nothing begun. */
+static int serve_no_store(struct xs_shadow *shadow)
+{
+	return READ_ONCE(client.leaving) ? xs_shadow_wind_up(shadow) : xs_shadow_give(shadow);
+}
+
 /* Moves what can be moved. Called and returns with client.lock held; says what is left to do. */
 static int pump_locked(void)
 {
@@ -104,8 +110,8 @@ static int pump_locked(void)
 		if (flags < 0)
 			xs_life_broken(flags);
 	}
-	if (flags < 0)	/* what the kernel was told until then it may still read */
-		flags = shadow ? xs_shadow_give(shadow) : 0;
+	if (flags < 0)
+		flags = shadow ? serve_no_store(shadow) : 0;
 	if (shadow)
 		flags = serve_kernel(flags);
 	if (waitqueue_active(&client.idle))
@@ -174,6 +180,8 @@ static void look_if_stuck(void)
 	if (err)
 		xs_life_broken(err);
 	spin_unlock_irqrestore(&client.lock, irq);
+	if (err)
+		xs_client_pump();	/* who leaves a share ends what is left */
 }
 
 /*

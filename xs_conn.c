@@ -139,6 +139,18 @@ void xs_conn_pause(struct xs_conn *conn)
 }
 
 /**
+ * xs_conn_between() - are both streams between two messages?
+ * @conn: the connection
+ *
+ * Return: true when no message is partly sent or partly received.
+ */
+bool xs_conn_between(const struct xs_conn *conn)
+{
+	return !conn->sending && !xs_out_left(&conn->orphan) &&
+		(!conn->in.have || conn->in.whole);
+}
+
+/**
  * xs_conn_quiet() - are both streams between two messages, with nothing owed?
  * @conn: the connection
  *
@@ -147,9 +159,8 @@ void xs_conn_pause(struct xs_conn *conn)
  */
 bool xs_conn_quiet(const struct xs_conn *conn)
 {
-	return (!conn->queue || (conn->paused && !conn->allowed)) &&
-		!conn->sending && !xs_out_left(&conn->orphan) && !conn->stats.inflight &&
-		(!conn->in.have || conn->in.whole);
+	return (!conn->queue || (conn->paused && !conn->allowed)) && !conn->stats.inflight &&
+		xs_conn_between(conn);
 }
 
 /**
@@ -338,13 +349,26 @@ void xs_conn_fail(struct xs_conn *conn, int err)
  *
  * Return: true when the indices can be, no error is shown, and no reconnection is under way.
  */
-bool xs_conn_sane(struct xs_conn *conn)
+bool xs_conn_sane(const struct xs_conn *conn)
 {
+	struct xs_ring req = conn->req, rsp = conn->rsp;
 	u32 features = xs_conn_features(conn);
 
-	return xs_ring_look_room(&conn->req) >= 0 && xs_ring_look_unread(&conn->rsp) >= 0 &&
+	return xs_ring_look_room(&req) >= 0 && xs_ring_look_unread(&rsp) >= 0 &&
 		!((features & XS_FEATURE_RECONNECT) && page_word(conn, XS_PAGE_CONNECTION)) &&
 		!((features & XS_FEATURE_ERROR) && page_word(conn, XS_PAGE_ERROR));
+}
+
+/**
+ * xs_conn_torn() - are the streams lost?
+ * @conn: the connection
+ *
+ * Return: true when the server has broken them, or lost the rest of a message, or is asked to make
+ * them new. False for one that is just silent: when it goes on, each byte counts.
+ */
+bool xs_conn_torn(const struct xs_conn *conn)
+{
+	return conn->torn || !xs_conn_sane(conn);
 }
 
 /**
@@ -356,6 +380,8 @@ bool xs_conn_sane(struct xs_conn *conn)
 void xs_conn_restart(struct xs_conn *conn, bool fresh)
 {
 	conn->broken = 0;
+	/* The rest of a message, should it come, will not be known for one. */
+	conn->torn = !fresh && (conn->torn || (!conn->seeking && conn->in.have && !conn->in.whole));
 	conn->seeking = false;
 	conn->paused = false;
 	conn->signalled = false;
@@ -497,6 +523,23 @@ static bool publish(struct xs_conn *conn)
 	return true;
 }
 
+/**
+ * xs_conn_wind_up() - the connection is broken, and goes to somebody else
+ * @conn: the connection, after xs_conn_break()
+ *
+ * Of a message that the server has in part the rest is sent, as far as there is room, and nothing
+ * else. Of streams that are torn nothing is.
+ *
+ * Return: XS_PUMP_SIGNAL when the server has to be signalled, 0.
+ */
+int xs_conn_wind_up(struct xs_conn *conn)
+{
+	if (!xs_out_left(&conn->orphan) || xs_conn_torn(conn) || xs_ring_look_room(&conn->req) <= 0)
+		return 0;
+	xs_out_push(&conn->orphan, &conn->req);
+	return publish(conn) ? XS_PUMP_SIGNAL : 0;
+}
+
 /* Returns whether the server has to be signalled, or a negative errno. */
 static int send(struct xs_conn *conn)
 {
@@ -535,6 +578,7 @@ static int on_header(struct xs_conn *conn)
 	conn->forgotten = false;
 	if (conn->seeking) {
 		conn->seeking = false;
+		conn->torn = false;
 		conn->stats.dropped += conn->rsp.at - conn->seek_from - XS_HDR_SIZE;
 	}
 	if (hdr->type == XS_WATCH_EVENT) {
@@ -636,7 +680,7 @@ static void on_message(struct xs_conn *conn)
 static int seek_step(struct xs_conn *conn)
 {
 	struct xs_ring look = conn->rsp;
-	u32 had = conn->in.have, skipped;
+	u32 had = conn->in.have, at = conn->rsp.at, skipped;
 	int step;
 
 	if (conn->skipped) {	/* no event is being received, so its place is free */
@@ -644,7 +688,7 @@ static int seek_step(struct xs_conn *conn)
 		xs_ring_take(&look, conn->event_buf + had, look.n);
 	}
 	step = xs_in_seek(&conn->in, &conn->rsp, conn->seek_type, conn->seek_id);
-	skipped = had + (conn->rsp.at - conn->rsp.published) - conn->in.have;
+	skipped = had + (conn->rsp.at - at) - conn->in.have;
 	if (conn->skipped && skipped)
 		conn->skipped(conn, conn->event_buf, skipped);
 	return step;
@@ -675,6 +719,12 @@ static int receive(struct xs_conn *conn)
 	return xs_ring_publish_take(&conn->rsp);
 }
 
+static int tear(struct xs_conn *conn, int err)
+{
+	conn->torn = true;
+	return conn->broken = err;
+}
+
 /**
  * xs_conn_pump() - move all that can be moved
  * @conn: the connection
@@ -695,13 +745,13 @@ int xs_conn_pump(struct xs_conn *conn)
 		return conn->broken;
 	for (round = 0; round < PUMP_ROUNDS; round++) {
 		if ((xs_conn_features(conn) & XS_FEATURE_ERROR) && page_word(conn, XS_PAGE_ERROR))
-			return conn->broken = -ECOMM;
+			return tear(conn, -ECOMM);
 		at = conn->rsp.at;
 		got = receive(conn);
 		if (got >= 0)
 			put = send(conn);
 		if (got < 0 || put < 0)
-			return conn->broken = got < 0 ? got : put;
+			return tear(conn, got < 0 ? got : put);
 		if (got || put)
 			flags |= XS_PUMP_SIGNAL;
 		if (at == conn->rsp.at)

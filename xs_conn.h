@@ -163,6 +163,7 @@ struct xs_slot {
  * @allowed: see @paused
  * @seeking: response bytes are thrown away until the reply to @seek_id comes
  * @broken: 0, or the errno with which the ring broke
+ * @torn: a stream is not what it should be, and stays so until its start is found or made new
  * @heard: messages that have come, whole: replies, events and what is somebody else's
  * @answered: of these, replies
  * @stats: counters
@@ -195,6 +196,7 @@ struct xs_conn {
 	u32 seek_type;
 	bool seeking;
 	int broken;
+	bool torn;
 	u64 heard, answered;
 	struct xs_conn_stats stats;
 	char event_buf[XENSTORE_PAYLOAD_MAX];
@@ -216,12 +218,15 @@ void xs_conn_break(struct xs_conn *conn, int err);
 void xs_conn_forget(struct xs_conn *conn, int err);
 void xs_conn_end_transactions(struct xs_conn *conn, int err);
 void xs_conn_fail(struct xs_conn *conn, int err);
-bool xs_conn_sane(struct xs_conn *conn);
+bool xs_conn_sane(const struct xs_conn *conn);
+bool xs_conn_torn(const struct xs_conn *conn);
 void xs_conn_restart(struct xs_conn *conn, bool fresh);
 void xs_conn_ask_reconnect(struct xs_conn *conn);
 bool xs_conn_reconnected(const struct xs_conn *conn);
 u64 xs_conn_expire(struct xs_conn *conn, u64 now);
 void xs_conn_pause(struct xs_conn *conn);
+int xs_conn_wind_up(struct xs_conn *conn);
+bool xs_conn_between(const struct xs_conn *conn);
 bool xs_conn_quiet(const struct xs_conn *conn);
 void xs_conn_give_up_seek(struct xs_conn *conn);
 bool xs_conn_idle(const struct xs_conn *conn);

@@ -169,15 +169,18 @@ static int own_begin(void)
 
 /*
  * Called with all other processors stopped, by xs_share_leave(). On a ring that is not live nothing
- * is under way; but what the kernel was told of that it has to read.
+ * of ours is owed, and what waits goes on waiting; but a store that was only silent must not find
+ * half a message of ours before one of the kernel's.
  */
 static bool may_leave(void)
 {
-	if (!xs_shadow_fits(client.shadow))
+	const struct xs_conn *conn = &client.conn;
+
+	if (!xs_shadow_fits(client.shadow) || !xs_shadow_quiet(client.shadow))
 		return false;
-	if (client.life != XS_LIVE)
-		return xs_shadow_given(client.shadow);
-	return xs_conn_quiet(&client.conn) && xs_shadow_quiet(client.shadow);
+	if (client.life == XS_LIVE)
+		return xs_conn_quiet(conn);
+	return xs_conn_torn(conn) || xs_conn_between(conn);
 }
 
 static void left(void)
@@ -200,7 +203,7 @@ static bool kernel_is_between_messages(void)
 	bool between;
 
 	spin_lock_irqsave(&client.lock, irq);
-	between = client.life != XS_LIVE || !client.shadow->taking;
+	between = client.shadow->broken || !client.shadow->taking;
 	spin_unlock_irqrestore(&client.lock, irq);
 	return between;
 }
@@ -219,11 +222,19 @@ static void stop_new_messages(void)
 	xs_client_pump();
 }
 
+/* A search for the stream's start has to end: what looked like that goes to the kernel. */
+static void stop_seeking(void)
+{
+	lockdep_assert_held(&client.lock);
+	client.conn.skipped = on_skipped;
+	xs_conn_give_up_seek(&client.conn);
+}
+
 /* Their replies, should they come, go to the kernel, which ignores them. */
 static void forget_what_is_owed(void)
 {
 	spin_lock_irq(&client.lock);
-	xs_conn_forget(&client.conn, -ETIMEDOUT);
+	xs_conn_forget(&client.conn, -ECONNRESET);
 	spin_unlock_irq(&client.lock);
 	xs_client_pump();
 }
@@ -236,6 +247,10 @@ static void forget_what_is_owed(void)
 static void share_leave(void)
 {
 	xs_mend_rest();
+	spin_lock_irq(&client.lock);
+	if (client.life != XS_LIVE)
+		stop_seeking();
+	spin_unlock_irq(&client.lock);
 	stop_new_messages();
 	if (!wait_event_timeout(client.idle, xs_client_quiet(), xs_client_timeout())) {
 		forget_what_is_owed();
@@ -253,10 +268,11 @@ static void share_leave(void)
  */
 static void share_give_up(void)
 {
+	xs_mend_rest();
 	spin_lock_irq(&client.lock);
 	WRITE_ONCE(client.life, XS_MENDING);
-	xs_conn_give_up_seek(&client.conn);
-	xs_conn_forget(&client.conn, -ETIMEDOUT);
+	stop_seeking();
+	xs_conn_forget(&client.conn, -ECONNRESET);
 	spin_unlock_irq(&client.lock);
 	xs_client_pump();
 	while (xs_share_leave(client.attach.share, jiffies + xs_client_timeout()))

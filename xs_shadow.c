@@ -399,6 +399,31 @@ int xs_shadow_pump(struct xs_shadow *sh)
 	return flags | XS_PUMP_AGAIN;
 }
 
+/**
+ * xs_shadow_wind_up() - the connection is broken, and nobody will mend it
+ * @sh: the shadow, after xs_conn_break()
+ *
+ * Instead of xs_shadow_pump(), before the kernel goes back: what has begun comes to its end. A
+ * message that the kernel has put in part is taken whole; what it has asked and the store has not
+ * got is answered with EIO; and of one of ours the store gets the rest.
+ *
+ * Return: XS_PUMP_* bits.
+ */
+int xs_shadow_wind_up(struct xs_shadow *sh)
+{
+	int flags = 0, got = sh->broken ? 0 : take(sh);
+	u32 i;
+
+	if (got < 0)
+		stop_serving(sh, got);
+	else
+		flags = got;
+	for (i = 0; i < XS_CONN_SLOTS; i++)
+		if (sh->places[i].busy && xs_conn_abandon(sh->conn, &sh->places[i].req))
+			done(&sh->places[i].req);
+	return flags | xs_conn_wind_up(sh->conn) | xs_shadow_give(sh);
+}
+
 /* ---- coming and going ------------------------------------------------------------------- */
 
 /**
@@ -460,18 +485,18 @@ bool xs_shadow_quiet(const struct xs_shadow *sh)
  * A store that reads nothing may have some of ours in its ring still. What the kernel has asked
  * meanwhile must not be cut off there.
  *
- * Return: true when it has, or when a ring is broken, so that nothing will be moved or missed.
+ * Return: true when it has, or when the kernel's ring is broken, or the streams are torn: then
+ * there is nothing that could still be cut.
  */
 bool xs_shadow_fits(const struct xs_shadow *sh)
 {
 	struct xs_ring from = sh->req, to = sh->conn->req;
-	int unread, room;
+	int unread;
 
-	if (sh->broken || sh->conn->broken)
+	if (sh->broken || xs_conn_torn(sh->conn))
 		return true;
 	unread = xs_ring_look_unread(&from);
-	room = xs_ring_look_room(&to);
-	return unread < 0 || room < 0 || unread <= room;
+	return unread < 0 || unread <= xs_ring_look_room(&to);
 }
 
 /**

@@ -107,6 +107,7 @@ void xs_shadow_init(struct xs_shadow *sh, struct xenstore_domain_interface *page
 void xs_shadow_begin(struct xs_shadow *sh);
 bool xs_shadow_in_step(const struct xs_shadow *sh);
 int xs_shadow_pump(struct xs_shadow *sh);
+int xs_shadow_wind_up(struct xs_shadow *sh);
 int xs_shadow_give(struct xs_shadow *sh);
 void xs_shadow_pass(struct xs_shadow *sh, const struct xsd_sockmsg *hdr, const void *payload);
 void xs_shadow_skipped(struct xs_shadow *sh, const void *bytes, u32 n);

@@ -1448,8 +1448,11 @@ static void break_and_restart(bool fresh, u32 half)
 	assert_int_equal(settle(w), 0);
 	assert_int_equal(tx->req.state, XS_REQ_QUEUED);
 
+	assert_false(xs_conn_torn(w->c));
 	xs_conn_break(w->c, -ECONNRESET);
 	assert_int_equal(xs_conn_pump(w->c), -ECONNRESET);
+	assert_false(xs_conn_torn(w->c));	/* the server has done nothing */
+	assert_int_equal(xs_conn_between(w->c), !xs_out_left(&w->c->orphan));
 	for (i = 0; i < 15; i++) {
 		assert_int_equal(c[i]->dones, 1);
 		assert_int_equal(c[i]->req.result, -ECONNRESET);
@@ -1471,11 +1474,14 @@ static void break_and_restart(bool fresh, u32 half)
 		xs_conn_ask_reconnect(w->c);
 		assert_false(xs_conn_reconnected(w->c));
 		assert_false(xs_conn_sane(w->c));
+		assert_true(xs_conn_torn(w->c));
 		fs_signal(&w->s);
 		fs_run(&w->s);
 		assert_true(xs_conn_reconnected(w->c));
 		xs_conn_restart(w->c, true);
 		assert_true(xs_conn_sane(w->c));
+		assert_false(xs_conn_torn(w->c));
+		assert_true(xs_conn_between(w->c));
 		w->due = true;
 		assert_int_equal(settle(w), 0);
 		assert_int_equal(w->s.reconnects, 1);
@@ -1531,20 +1537,93 @@ static void restart_in_mid_message(void **state)
 			if (w->c->in.have != cut)
 				fs_step(&w->s);
 		}
+		assert_false(xs_conn_between(w->c));
 		xs_conn_break(w->c, -ECONNRESET);
 		assert_int_equal(c->dones, 1);
 		poison(c);
 		assert_true(xs_conn_sane(w->c));
+		assert_false(xs_conn_torn(w->c));
+		assert_false(xs_conn_between(w->c));
 		xs_conn_restart(w->c, false);
+		assert_true(xs_conn_torn(w->c));	/* the rest is lost */
 		reset = call(XS_TYPE_RESET_WATCHES, "", 8);
 		xs_conn_seek(w->c, &reset->req);
 		w->due = true;
 		assert_int_equal(settle(w), 0);
 		check_ok(reset);
 		free_call(reset);
+		assert_false(xs_conn_torn(w->c));
+		assert_true(xs_conn_between(w->c));
 		still_works(w);
 		end(w);
 	}
+}
+
+/* A search that is broken off has lost nothing: what it has seen is no message yet. */
+static void restart_in_a_search(void **state)
+{
+	struct call *reset;
+	struct world *w;
+	u32 cut;
+
+	for (cut = 1; cut < XS_HDR_SIZE; cut++) {
+		w = world_at(cut, cut, cut);
+		w->s.chunk = 1;
+		reset = call(XS_TYPE_RESET_WATCHES, "", 8);
+		xs_conn_seek(w->c, &reset->req);
+		while (w->c->in.have != cut) {
+			if (xs_conn_pump(w->c) & XS_PUMP_SIGNAL)
+				fs_signal(&w->s);
+			if (w->c->in.have != cut)
+				fs_step(&w->s);
+		}
+		xs_conn_break(w->c, -ECONNRESET);
+		poison(reset);
+		xs_conn_restart(w->c, false);
+		assert_false(xs_conn_torn(w->c));
+		end(w);
+	}
+}
+
+/* Of a message that is half in the ring the rest goes out; of a ring that is torn nothing does. */
+static void winds_up(void **state)
+{
+	struct world *w = world();
+	struct call *c = call_write("big", 3000);
+	u32 i;
+
+	w->s.mute = true;
+	queue(w, c);
+	assert_int_equal(settle(w), 0);
+	assert_int_equal(xs_conn_wind_up(w->c), 0);	/* it is not broken */
+	xs_conn_break(w->c, -ENOBUFS);
+	poison(c);
+	assert_int_equal(xs_conn_wind_up(w->c), 0);	/* there is no room */
+	w->s.mute = false;
+	w->s.chunk = 100;
+	fs_signal(&w->s);
+	while (w->s.page->req_cons == w->c->req.published - XS_RING_SIZE)
+		assert_true(fs_step(&w->s));
+	assert_int_equal(xs_conn_wind_up(w->c), 0);	/* it goes on reading, told or not */
+	assert_int_equal(w->c->req.published - w->s.page->req_cons, XS_RING_SIZE);
+	w->s.chunk = 0;
+	for (i = 0; i < 2; i++) {
+		assert_false(xs_conn_between(w->c));
+		fs_signal(&w->s);
+		fs_run(&w->s);
+		w->s.page->server_features = XS_FEATURE_ERROR;
+		w->s.page->error = 1;
+		assert_int_equal(xs_conn_wind_up(w->c), 0);
+		w->s.page->error = 0;
+		assert_int_equal(xs_conn_wind_up(w->c), XS_PUMP_SIGNAL);
+	}
+	assert_true(xs_conn_between(w->c));
+	assert_int_equal(xs_conn_wind_up(w->c), 0);
+	w->s.twist = hold_all;
+	fs_signal(&w->s);
+	fs_run(&w->s);
+	assert_int_equal(w->s.requests, 1);
+	end(w);
 }
 
 /* The server gives a fresh connection while half a message is taken, and while one seeks. */
@@ -1819,6 +1898,12 @@ static void error_word(void **state)
 	w->due = true;
 	assert_int_equal(settle(w), -ECOMM);
 	assert_int_equal(w->c->broken, -ECOMM);
+	w->s.page->error = 0;
+	assert_true(xs_conn_torn(w->c));
+	xs_conn_restart(w->c, false);
+	assert_true(xs_conn_torn(w->c));
+	xs_conn_restart(w->c, true);
+	assert_false(xs_conn_torn(w->c));
 	xs_conn_fail(w->c, -ECOMM);
 	assert_int_equal(c->req.result, -ECOMM);
 	free_call(c);
@@ -2349,6 +2434,8 @@ int main(void)
 		cmocka_unit_test(restart_after_reconnection),
 		cmocka_unit_test(restart_in_place),
 		cmocka_unit_test(restart_in_mid_message),
+		cmocka_unit_test(restart_in_a_search),
+		cmocka_unit_test(winds_up),
 		cmocka_unit_test(fresh_at_any_moment),
 		cmocka_unit_test(sane_vectors),
 		cmocka_unit_test(deadlines),

@@ -36,6 +36,7 @@ struct world {
 	struct xenstore_domain_interface *page;	/* the shadow */
 	bool due;		/* we have a reason to pump */
 	bool routed;		/* the kernel is on the shadow page */
+	bool leaving;		/* the connection is broken, and nobody mends it */
 	u32 own_events;
 	u32 dones;		/* own calls that have ended */
 	u32 rng;
@@ -150,7 +151,7 @@ static void check_box(struct world *w)
 
 static int pump(struct world *w)
 {
-	int flags = xs_shadow_pump(w->sh);
+	int flags = w->leaving ? xs_shadow_wind_up(w->sh) : xs_shadow_pump(w->sh);
 
 	w->due = false;
 	check_box(w);
@@ -2187,18 +2188,19 @@ static void fits_vectors(void **state)
 	static const struct {
 		u32 asked, unread;
 		int broken;
-		bool fits;
+		bool torn, fits;
 	} rows[] = {
-		{ 0,    0,    0,    true },
-		{ 1024, 0,    0,    true },
-		{ 1024, 1,    0,    false },
-		{ 1002, 22,   0,    true },
-		{ 1003, 22,   0,    false },
-		{ 1,    1024, 0,    false },
-		{ 0,    1024, 0,    true },
-		{ 1024, 22,   -EIO, true },	/* torn as it is */
-		{ 1025, 22,   0,    true },	/* nothing will be moved */
-		{ 22,   1025, 0,    true },
+		{ 0,    0,    0,	 false, true },
+		{ 1024, 0,    0,	 false, true },
+		{ 1024, 1,    0,	 false, false },
+		{ 1002, 22,   0,	 false, true },
+		{ 1003, 22,   0,	 false, false },
+		{ 1,    1024, 0,	 false, false },
+		{ 0,    1024, 0,	 false, true },
+		{ 1024, 22,   -ENOTCONN, false, false },	/* it was only silent */
+		{ 1024, 22,   -EIO,	 true,  true },
+		{ 1025, 22,   0,	 false, true },		/* nothing will be moved */
+		{ 22,   1025, 0,	 false, true },
 	};
 	struct world *w;
 	u32 i;
@@ -2211,12 +2213,223 @@ static void fits_vectors(void **state)
 		w->c->req.at += rows[i].unread;
 		xs_ring_publish_put(&w->c->req);
 		w->c->broken = rows[i].broken;
+		w->c->torn = rows[i].torn;
 		assert_int_equal(xs_shadow_fits(w->sh), rows[i].fits);
 		if (rows[i].fits && !rows[i].broken && rows[i].asked <= 1024 &&
 		    rows[i].unread <= 1024)
 			assert_int_equal(xs_shadow_hand_back(w->sh), rows[i].asked);
 		end(w);
 	}
+}
+
+static bool may_leave(struct world *w)
+{
+	return xs_shadow_fits(w->sh) && xs_shadow_quiet(w->sh) &&
+		(xs_conn_torn(w->c) || xs_conn_between(w->c));
+}
+
+/* The kernel goes back to the store's page. */
+static void leave(struct world *w)
+{
+	if (xs_shadow_hand_back(w->sh))
+		fs_signal(&w->s);
+	w->routed = false;
+	fk_use(&w->k, w->s.page);
+	w->k.may_write = ~0u;
+	fk_wake(&w->k);
+}
+
+/*
+ * A store that has stopped has half a message of ours, the kernel's wait in all places and behind
+ * them, the last one in part, at each cut; and we have to go. The store gets the rest of ours
+ * first, each place ends with EIO, and what was not taken goes back whole: no stream is torn.
+ */
+static void leaves_a_silent_store(void **state)
+{
+	char *big = must(calloc(1, 3000));
+	struct fk_request *r;
+	struct world *w;
+	struct call *c;
+	u32 cut, i;
+
+	strcpy(big, "big");
+	for (cut = 0; cut <= XS_HDR_SIZE + 50; cut++) {
+		w = world_at(cut, 0u - cut, 0x1234);
+		w->s.mute = true;
+		c = sent(w, call_raw(XS_WRITE, big, 3000, 8));
+		for (i = 0; i < 20; i++)
+			ask_pattern(w, i, 10);
+		settled(w);
+		w->k.may_write = cut;
+		ask_write(w, 20, "path", 45);
+		settled(w);
+		xs_conn_break(w->c, -ENOBUFS);
+		assert_int_equal(c->req.result, -ENOBUFS);
+		free_call(c);
+		assert_false(may_leave(w));
+		w->sh->stop = true;
+		w->leaving = true;
+		w->due = true;
+		settled(w);
+		assert_null(w->c->queue);
+		assert_int_equal(w->sh->stats.failed, 16);
+		for (i = 0; i < 16; i++)
+			assert_true(is_eio(&w->k.request[i]));
+		assert_true(xs_shadow_quiet(w->sh));
+		assert_false(may_leave(w));
+		w->s.mute = false;
+		fs_signal(&w->s);
+		settled(w);
+		assert_true(may_leave(w));
+		leave(w);
+		settled(w);
+		assert_int_equal(fk_open(&w->k), 0);
+		for (i = 16; i < 21; i++) {
+			r = &w->k.request[i];
+			assert_int_equal(r->reply.type, r->hdr.type);
+		}
+		assert_string_equal(w->k.complaint, "a reply that it did not ask for");	/* ours */
+		w->k.complaint = NULL;
+		end(w);
+	}
+	free(big);
+}
+
+/* It has stopped while we had taken a part of the kernel's message: the kernel puts the rest. */
+static void leaves_in_the_kernels_message(void **state)
+{
+	struct fk_request *r, *after;
+	struct world *w;
+	u32 cut;
+
+	for (cut = 1; cut < XS_HDR_SIZE + 50; cut++) {
+		w = world_at(cut, 0u - cut, cut);
+		w->s.mute = true;
+		w->k.may_write = cut;
+		r = ask_write(w, 1, "path", 45);
+		settled(w);
+		xs_conn_break(w->c, -ENOBUFS);
+		w->leaving = true;
+		w->sh->stop = true;
+		w->due = true;
+		settled(w);
+		assert_false(may_leave(w));
+		w->k.may_write = ~0u;
+		after = ask_pattern(w, 2, 20);
+		fk_wake(&w->k);
+		settled(w);
+		assert_true(is_eio(r));
+		assert_true(may_leave(w));
+		w->s.mute = false;
+		leave(w);
+		settled(w);
+		assert_int_equal(after->reply.len, 20);
+		end(w);
+	}
+}
+
+/* So, too, where the kernel waits for room: it is woken. */
+static void leaves_while_the_kernel_waits(void **state)
+{
+	struct world *w = world();
+	struct fk_request *r;
+
+	w->s.mute = true;
+	w->k.may_write = 500;
+	r = ask_write(w, 1, "path", 3000);
+	settled(w);
+	xs_conn_break(w->c, -ENOBUFS);
+	w->leaving = true;
+	w->sh->stop = true;
+	w->k.may_write = ~0u;
+	fk_wake(&w->k);
+	while (fk_step(&w->k))
+		;
+	assert_int_equal(w->page->req_prod - w->page->req_cons, XS_RING_SIZE);
+	w->due = true;
+	settled(w);
+	assert_true(is_eio(r));
+	assert_true(may_leave(w));
+	assert_int_equal(xs_shadow_wind_up(w->sh), 0);
+	end(w);
+}
+
+/* A kernel that does not read has its answers later; one that breaks its page has none. */
+static void leaves_a_deaf_kernel(void **state)
+{
+	struct fk_request *r;
+	struct world *w;
+	u32 breaks;
+
+	for (breaks = 0; breaks < 2; breaks++) {
+		w = world();
+		w->s.mute = true;
+		w->k.deaf = true;
+		r = ask_pattern(w, 1, 10);
+		ask_write(w, 2, "path", 10);
+		settled(w);
+		w->page->rsp_cons = w->page->rsp_prod - XS_RING_SIZE;	/* it is full */
+		xs_conn_break(w->c, -ENOBUFS);
+		w->leaving = true;
+		w->sh->stop = true;
+		assert_int_equal(xs_shadow_wind_up(w->sh), 0);
+		assert_int_equal(xs_shadow_wind_up(w->sh), 0);
+		assert_false(may_leave(w));
+		w->page->rsp_cons = w->page->rsp_prod;
+		if (breaks) {
+			w->page->req_prod += 5000;
+			w->sh->wake = true;
+			assert_int_equal(xs_shadow_wind_up(w->sh), XS_PUMP_KERNEL);
+			assert_int_equal(w->sh->broken, -EIO);
+			assert_true(may_leave(w));
+			assert_int_equal(xs_shadow_wind_up(w->sh), 0);
+		} else {
+			w->k.deaf = false;
+			fk_wake(&w->k);
+			w->due = true;
+			settled(w);
+			assert_true(is_eio(r));
+			assert_true(may_leave(w));
+		}
+		end(w);
+	}
+}
+
+/* What the store has torn is not waited for. */
+static void leaves_a_torn_ring(void **state)
+{
+	static const u32 how[] = { XS_PAGE_ERROR, 0 };
+	char *big = must(calloc(1, 3000));
+	struct world *w;
+	struct call *c;
+	u32 i;
+
+	strcpy(big, "big");
+	for (i = 0; i < ARRAY_SIZE(how); i++) {
+		w = world();
+		w->s.mute = true;
+		c = sent(w, call_raw(XS_WRITE, big, 3000, 8));
+		ask_pattern(w, 1, 10);
+		settled(w);
+		if (how[i]) {
+			w->s.page->server_features |= XS_FEATURE_ERROR;
+			w->s.page->error = 1;
+		} else {
+			w->s.page->rsp_prod += 5000;
+		}
+		assert_true(xs_shadow_pump(w->sh) < 0);
+		xs_conn_break(w->c, -ECONNRESET);
+		assert_false(may_leave(w));
+		w->leaving = true;
+		w->sh->stop = true;
+		w->due = true;
+		settled(w);
+		assert_true(is_eio(&w->k.request[0]));
+		assert_true(may_leave(w));
+		free_call(c);
+		end(w);
+	}
+	free(big);
 }
 
 /* The kernel sees the server's words, while the ring is dead and after. */
@@ -2486,6 +2699,11 @@ int main(void)
 		cmocka_unit_test(begin_again),
 		cmocka_unit_test(fresh_word_comes_last),
 		cmocka_unit_test(fits_vectors),
+		cmocka_unit_test(leaves_a_silent_store),
+		cmocka_unit_test(leaves_in_the_kernels_message),
+		cmocka_unit_test(leaves_while_the_kernel_waits),
+		cmocka_unit_test(leaves_a_deaf_kernel),
+		cmocka_unit_test(leaves_a_torn_ring),
 		cmocka_unit_test(error_is_shown),
 		cmocka_unit_test(asks_a_dead_store),
 		cmocka_unit_test(pump_is_bounded),
