@@ -59,7 +59,7 @@ void xs_close(struct xs_handle *h)
 		return;
 	xs_unwatch_all(h);
 	xa_for_each(&h->transactions, tx, entry)
-		xs_tx_drop((struct xs_tx){ tx, xa_to_value(entry) });
+		xs_tx_drop(xs_tx_named(tx, entry));
 	xa_destroy(&h->transactions);
 	kfree(h);
 }
@@ -88,7 +88,7 @@ int xs_handle_check(struct xs_handle *h, u32 tx, const char *path, struct xs_tx 
 		epoch = xa_load(&h->transactions, tx);
 		if (!epoch)
 			return -EINVAL;
-		*ref = (struct xs_tx){ tx, xa_to_value(epoch) };
+		*ref = xs_tx_named(tx, epoch);
 	}
 	len = xs_path_check(path);
 	if (len < 0)
@@ -394,13 +394,7 @@ int xs_transaction_start(struct xs_handle *h, u32 *tx)
 	struct xs_tx ref;
 	int err = xs_tx_start(&ref, XS_WHO_MODULE);
 
-	if (err)
-		return err;
-	*tx = ref.id;
-	err = xa_err(xa_store(&h->transactions, ref.id, xa_mk_value(ref.epoch), GFP_KERNEL));
-	if (err)
-		xs_tx_drop(ref);
-	return err;
+	return err ? err : xs_tx_keep(&h->transactions, ref, tx);
 }
 EXPORT_SYMBOL_GPL(xs_transaction_start);
 
@@ -427,7 +421,7 @@ int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit)
 
 	if (!epoch)
 		return -EINVAL;
-	ref = (struct xs_tx){ tx, xa_to_value(epoch) };
+	ref = xs_tx_named(tx, epoch);
 	err = xs_client_call(XS_TRANSACTION_END, ref, &vec, 1, ok, sizeof(ok), NULL);
 	/* An end that was taken back, or lost, may never have come there: abort it after all. */
 	if (err == -EINTR || err == -ETIMEDOUT || ref.epoch != xs_tx_epoch())

@@ -22,7 +22,8 @@
  * @watches: what xs_watch() has made and xs_unwatch() has not ended
  * @orphans: watches that their own callbacks have ended, and whose last call is not over
  * @quiet: woken when one of them is
- * @transactions: open ones: index is the id, value the epoch (xs_tx_epoch()) that it belongs to
+ * @transactions: open ones: index is the name (xs_tx_keep()), value the epoch (xs_tx_epoch()) that
+ *		  it belongs to
  */
 struct xs_handle {
 	const char *name;

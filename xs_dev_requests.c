@@ -163,7 +163,7 @@ static void transaction_drop(struct xs_file *f, u32 tx)
 	void *entry = transaction_take(f, tx);
 
 	if (entry)
-		xs_tx_drop((struct xs_tx){ tx, xa_to_value(entry) });
+		xs_tx_drop(xs_tx_named(tx, entry));
 }
 
 /*
@@ -219,16 +219,17 @@ static u32 reply_size(u32 type)
  * A transaction of another file is none that this one could know of. One whose connection is no
  * more has to be run again, which the store would say at its end.
  */
-static int check_transaction(struct request *r)
+static int check_transaction(const struct request *r, struct xs_tx *tx)
 {
-	void *epoch;
+	void *entry;
 
+	*tx = XS_TX_NONE;
 	if (!r->hdr.tx_id)
 		return 0;
-	epoch = xa_load(&r->file->transactions, r->hdr.tx_id);
-	if (!epoch)
+	entry = xa_load(&r->file->transactions, r->hdr.tx_id);
+	if (!entry)
 		return -ENOENT;
-	r->req.epoch = xa_to_value(epoch);
+	*tx = xs_tx_named(r->hdr.tx_id, entry);
 	return 0;
 }
 
@@ -236,7 +237,8 @@ static void send_plain(struct request *r)
 {
 	const struct xs_vec vec = { r->payload, r->hdr.len };
 	u32 cap = reply_size(r->hdr.type);
-	int err = check_transaction(r);
+	struct xs_tx tx;
+	int err = check_transaction(r, &tx);
 
 	if (err) {
 		reply_now(r, err);
@@ -252,7 +254,8 @@ static void send_plain(struct request *r)
 	r->req.raw = true;
 	r->req.who = r->file->pid;
 	r->req.done = on_done;
-	xs_out_init(&r->req.out, r->hdr.type, r->hdr.tx_id, &vec, 1);
+	r->req.epoch = tx.epoch;
+	xs_out_init(&r->req.out, r->hdr.type, tx.id, &vec, 1);
 	r->req.deadline = get_jiffies_64() + xs_client_timeout();
 	err = xs_client_submit(&r->req);
 	if (err == -EAGAIN && r->hdr.type == XS_TRANSACTION_END)
@@ -394,6 +397,7 @@ static void do_start(struct request *r)
 	struct xs_file *f = r->file;
 	int err = r->hdr.tx_id ? -EBUSY : 0;	/* as the store has it: none inside another */
 	struct xs_tx tx;
+	u32 name;
 
 	/* First what can fail: one that nobody is told of would be open as long as the file. */
 	if (!err) {
@@ -402,18 +406,14 @@ static void do_start(struct request *r)
 	}
 	if (!err)
 		err = xs_tx_start(&tx, f->pid);
-	if (!err) {
-		err = xa_err(xa_store_irq(&f->transactions, tx.id, xa_mk_value(tx.epoch),
-					  GFP_KERNEL));
-		if (err)
-			xs_tx_drop(tx);
-	}
+	if (!err)
+		err = xs_tx_keep(&f->transactions, tx, &name);
 	if (err) {
 		reply_now(r, err);
 		return;
 	}
 	r->msg.hdr.type = XS_TRANSACTION_START;
-	r->msg.hdr.len = snprintf(r->reply, SMALL_REPLY, "%u", tx.id) + 1;
+	r->msg.hdr.len = snprintf(r->reply, SMALL_REPLY, "%u", name) + 1;
 	r->msg.data = r->reply;
 	spin_lock_irq(&f->lock);
 	deliver_reply(r);

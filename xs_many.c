@@ -69,7 +69,7 @@ static int op_make(struct xs_handle *h, struct xs_op *op)
 	req->done = op_done;
 	req->epoch = tx.epoch;
 	req->deadline = get_jiffies_64() + xs_client_timeout();
-	return xs_out_init(&req->out, op_message[op->type], op->tx, vec, ARRAY_SIZE(vec));
+	return xs_out_init(&req->out, op_message[op->type], tx.id, vec, ARRAY_SIZE(vec));
 }
 
 /**

@@ -8,6 +8,10 @@
  *
  * A start whose caller has gone must not leave a transaction open that nobody knows: the request is
  * on the heap, and when its late reply brings an id, the same request goes out again to end it.
+ *
+ * The server of a new connection begins to count anew, while callers still have transactions of the
+ * old one, which are to say EAGAIN. So what a caller knows a transaction by is its name: the
+ * server's id, over which stands which connection it belongs to.
  */
 #include <linux/completion.h>
 #include <linux/jiffies.h>
@@ -15,6 +19,7 @@
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 #include <linux/wait.h>
+#include <linux/xarray.h>
 #include "xs_client.h"
 #include "xs_transaction.h"
 
@@ -182,4 +187,50 @@ void xs_tx_drop(struct xs_tx tx)
 		xs_client_post(XS_TRANSACTION_END, tx, &abort, 1);
 	}
 	xs_tx_over();
+}
+
+/* ---- names ------------------------------------------------------------------------------ */
+
+/* A name has so many bits of the server's id; over them stands the connection, 0 for the first. */
+#define ID_BITS		28u
+#define ID_MASK		((1u << ID_BITS) - 1)
+
+/**
+ * xs_tx_keep() - a transaction is somebody's from here on
+ * @open: his open ones: index is the name, value the epoch
+ * @tx: from xs_tx_start(); aborted where this fails
+ * @name: takes what he is to know it by, never 0
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; -ENOMEM; -EPROTO for an id that leaves no room for the connection; -EBUSY when he has
+ * one open of that name, which was lost fifteen connections ago.
+ */
+int xs_tx_keep(struct xarray *open, struct xs_tx tx, u32 *name)
+{
+	u32 mark = tx.epoch ? (tx.epoch - 1) % 15 + 1 : 0;
+	int err = mark && tx.id > ID_MASK ? -EPROTO : 0;
+
+	*name = mark << ID_BITS | tx.id;
+	if (!err && (open->xa_flags & XA_FLAGS_LOCK_IRQ))
+		err = xa_insert_irq(open, *name, xa_mk_value(tx.epoch), GFP_KERNEL);
+	else if (!err)
+		err = xa_insert(open, *name, xa_mk_value(tx.epoch), GFP_KERNEL);
+	if (err)
+		xs_tx_drop(tx);
+	return err;
+}
+
+/**
+ * xs_tx_named() - which transaction is it?
+ * @name: from xs_tx_keep()
+ * @entry: what @open holds for it
+ *
+ * Return: it, as the server knows it.
+ */
+struct xs_tx xs_tx_named(u32 name, const void *entry)
+{
+	u32 epoch = xa_to_value(entry);
+
+	return (struct xs_tx){ epoch ? name & ID_MASK : name, epoch };
 }

@@ -40,6 +40,7 @@ ok "and how it was mended" grep -q "live again: mended" seen
 ok "the stock tools work" xenstore-write data/after 1
 kernel_test read_write
 kernel_test watch
+kernel_test submit_transaction
 ok "dom0 is told" tell end
 ok "rmmod" rmmod xsfront
 plan

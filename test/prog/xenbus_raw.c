@@ -622,6 +622,32 @@ static void *reader(void *ended)
 	return (void *)(long)readers_stop;
 }
 
+#define TRANSACTIONS	8	/* less than the quota, 10 */
+
+/*
+ * The server of a new connection counts from where it began once. A transaction of the old one must
+ * not become one of the new, for who has both.
+ */
+static void no_mix(int fd, uint32_t old)
+{
+	int i, others = 0, well = 0;
+	uint32_t tx[TRANSACTIONS];
+	struct frame f;
+
+	for (i = 0; i < TRANSACTIONS; i++) {
+		tx[i] = start(fd, &f);
+		others += tx[i] && tx[i] != old;
+	}
+	check(others == TRANSACTIONS, "%d new transactions, none of which is named %u", others,
+	      old);
+	check(call(fd, &f, XS_WRITE, old, LIT("data/old\0x")) && is_error(&f, "EAGAIN"),
+	      "a write in the old one says EAGAIN (%s)", f.data);
+	for (i = 0; i < TRANSACTIONS; i++)
+		well += call(fd, &f, XS_TRANSACTION_END, tx[i], LIT("T")) &&
+			is_ok(&f, XS_TRANSACTION_END);
+	check(well == TRANSACTIONS, "%d of the new ones commit", well);
+}
+
 /*
  * 100 watches, an open transaction, 16 readers; then `ready` is made, and dom0 breaks the ring.
  * When it is live again everything must be there but the transaction.
@@ -645,6 +671,7 @@ static void t_mended(void)
 		events += f.hdr.type == XS_WATCH_EVENT;
 	check(events == WATCHES, "the ring breaks, and %d watches fire anew", events);
 	check(!strcmp(state(), "live"), "the state is %s", state());
+	no_mix(tx_fd, tx);
 	check(call(tx_fd, &f, XS_TRANSACTION_END, tx, LIT("T")) && is_error(&f, "EAGAIN"),
 	      "the commit of the open transaction says EAGAIN (%s)", f.data);
 	check(start(tx_fd, &f), "and can be begun again");
