@@ -234,18 +234,23 @@ static int make_channel(struct ring *ring, const char *key)
 		.remote_dom = ring->dev->backend_id,
 	};
 	struct evtchn_close close;
-	int err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
+	int irq, err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
 
 	if (err)
 		return err;
-	err = bind_evtchn_to_irqhandler_lateeoi(alloc.port, on_event, 0, ring->dev->type->drv->type,
-						ring);
-	if (err < 0) {
+	/* In two steps: of both in one call that fails nobody knows whether the port is closed. */
+	irq = bind_evtchn_to_irq_lateeoi(alloc.port);
+	if (irq < 0) {
 		close.port = alloc.port;
 		HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
+		return irq;
+	}
+	err = request_irq(irq, on_event, 0, ring->dev->type->drv->type, ring);
+	if (err) {
+		evtchn_put(alloc.port);		/* unbinds and closes it */
 		return err;
 	}
-	ring->public.irq = err;
+	ring->public.irq = irq;
 	return xs_front_key(ring->dev, key, "%u", alloc.port);
 }
 

@@ -147,15 +147,23 @@ static int open_loop(struct xs_share *s)
 		goto err_bind;
 	s->port = ours.port;
 	s->kernel_port = theirs.local_port;
-	s->irq = bind_evtchn_to_irqhandler(s->port, s->user->on_kernel, 0, KBUILD_MODNAME "-kernel",
-					   s);
-	if (s->irq >= 0)
+	/* In two steps: of both in one call that fails nobody knows whether our end is closed. */
+	s->irq = bind_evtchn_to_irq(s->port);
+	if (s->irq < 0) {
+		err = s->irq;
+		goto err_irq;
+	}
+	err = request_irq(s->irq, s->user->on_kernel, 0, KBUILD_MODNAME "-kernel", s);
+	if (!err)
 		return 0;
-	err = s->irq;		/* and our end is closed */
+	evtchn_put(s->port);	/* unbinds and closes it */
 	close.port = s->kernel_port;
 	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
 	return err;
 
+err_irq:
+	close.port = s->kernel_port;
+	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
 err_bind:
 	close.port = ours.port;
 	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
