@@ -95,9 +95,13 @@ fail() {
 	tail -n 20 "$2" | indent
 }
 
+unused() { [ "$(cat /sys/module/xsfront/refcnt)" = 0 ]; }
+
 away() {
 	die 1000000
 	chosen "away=$die"
+	# The kernel may still be looking for partitions on a disk that has just come.
+	wait_for 15 unused || fail "a module that is in use at rest" /dev/null
 	rmmod xsfront >$work/away 2>&1 || fail rmmod $work/away
 	usleep $die
 	# shellcheck disable=SC2086 # parameters are words

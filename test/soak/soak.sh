@@ -37,7 +37,22 @@ count() {
 	done
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
-	awk '$1 == "MemAvailable:" { print $2 }' /proc/meminfo >"$1.memory"
+	# Not what the kernel calls available: there it counts the files of an initramfs, until it
+	# has found that they cannot be put anywhere else.
+	awk '/^(MemFree|SReclaimable):/ { sum += $2 } END { print sum }' /proc/meminfo >"$1.memory"
+	{
+		sed -n 's/^\([A-Z][A-Za-z()]*\): *\([0-9]*\) kB$/\1 \2/p' /proc/meminfo
+		awk 'NR > 2 { print "slab-" $1, int($3 * $4 / 1024) }' /proc/slabinfo
+	} >"$1.kinds"
+}
+
+# Of which kinds of memory there is more, or less, by 200 kB.
+kinds() {
+	awk 'NR == FNR { was[$1] = $2; next }
+		$2 - was[$1] > 200 || was[$1] - $2 > 200 {
+			print "#   " $1, was[$1], "->", $2, "kB"
+		}
+		' "$1.kinds" "$2.kinds"
 }
 
 differences() {
@@ -51,6 +66,7 @@ compare() {
 	ok "as much is in use as before${others:+, but $others}" test -z "$others"
 	sed 's/^/# in use: /' "$2"
 	before=$(cat "$1.memory") after=$(cat "$2.memory")
-	ok "no memory is left over: available $before kB before, $after kB after" \
+	ok "no memory is left over: $before kB free before, $after kB after" \
 		test $((before - after)) -lt "$3"
+	kinds "$1" "$2"
 }
