@@ -32,7 +32,8 @@ lab:
 	@test/run lab $(T)
 
 matrix:
-	@scripts/host-deps lab test versions $(if $(T),$(filter arm64,$(T)),arm64)
+	@scripts/host-deps lab test versions \
+		$(if $(T),$(patsubst arm64:%,arm64,$(filter arm64 arm64:%,$(T))),arm64)
 	@test/matrix $(T)
 
 soak:

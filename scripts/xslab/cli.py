@@ -66,7 +66,7 @@ dom0:
   Without COMMAND, it drives all, and its status is the run's. It makes guests with
     lab-guest start NAME [pv|pvh|hvm] [own|share|none] [-- COMMAND]
                         (other types than --type: pv and pvh; hvm wants --type hvm)
-    lab-guest wait NAME | destroy NAME | id NAME | log NAME
+    lab-guest wait NAME | destroy NAME | id NAME | log NAME | save NAME FILE | restore NAME FILE
   wait gives the status of the guest's command, 123 if it crashed, 125 if it went without a verdict.
 
 snapshots:

@@ -14,6 +14,10 @@ echo "$*" >>calls
 cat "say-$3"
 """
 LAB = r"""#!/bin/bash
+if [ -e "no-$3" ]; then
+	echo "lab: $3: gone" >&2
+	exit 125
+fi
 echo "/somewhere/build/$3-amd64/out/xsfront.ko"
 """
 GOOD = """\
@@ -87,6 +91,15 @@ class Matrix(unittest.TestCase):
         status, lines = self.matrix("7.3", k7_3=CUT)
         self.assertEqual((status, lines[-1]), (1, "0 passed, 1 failed"))
         self.assertEqual(set(self.row(lines, "handshake@1")), {""})
+
+    def test_what_cannot_be_built_does_not_hold_up_the_others(self):
+        (self.top / "no-5.10").touch()
+        (self.top / "say-7.3").write_text(GOOD)
+        done = subprocess.run([self.top / "test/matrix", "5.10", "7.3"], capture_output=True, text=True, check=False)
+        lines = done.stdout.splitlines()
+        self.assertEqual((done.returncode, lines[-1]), (1, "3 passed, 1 failed"))
+        self.assertEqual(lines[0], "5.10: the modules are not built: scripts/lab build --kernel 5.10")
+        self.assertIn("lab: 5.10: gone", done.stderr)
 
     def test_between_two_others_there_are_fewer(self):
         self.matrix("7.2", k7_2=GOOD)

@@ -3,9 +3,9 @@
 # lab: --type pvh --dom0-add test/lab/front.sh
 # timeout: 150
 #
-# hotplug.sh - 200 devices come and go at random for a while, in order and out of it, with a real
-# backend; one beside them carries data all the time, and one that sleeps in its driver holds up
-# nobody. Nothing is left: no device, node, interrupt, event channel, grant or memory.
+# hotplug.sh - devices of 200 numbers come and go at random for a while, in order and out of
+# it, with a real backend; one beside them carries data all the time, and one that sleeps in its
+# driver holds up nobody. Nothing is left: no device, node, interrupt, channel, grant or memory.
 #
 # HOTPLUG_SECONDS in the environment of test/run says for how long.
 # shellcheck source-path=SCRIPTDIR

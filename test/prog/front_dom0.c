@@ -537,8 +537,8 @@ static int churn(double seconds)
 		if (fates[i] != ABSENT)
 			remove_both(i);
 	printf("# %u turns, %u transactions\n", turns, runs);
-	printf("%sok - 200 devices came and went at random: %u were made in %.1f s\n",
-	       made > MADE_MIN ? "" : "not ", made, now() - begun);
+	printf("%sok - devices of %u numbers came and went at random: %u were made in %.1f s\n",
+	       made > MADE_MIN ? "" : "not ", DEVICES, made, now() - begun);
 	return made <= MADE_MIN;
 }
 

@@ -5,7 +5,7 @@
  * cbmc looks at all executions at once. test/proof/prove reads the "proof:" comments and runs them.
  *
  * REACH() must be found reachable, or the proof beside it says nothing: it is an assertion that
- * has to fail, and the only kind that may. NO_REACH leaves them out, for one who looks for a failure.
+ * has to fail, and the only kind that may. With NO_REACH there is none, to look for one failure.
  */
 #ifndef PROOF_H
 #define PROOF_H

@@ -9,6 +9,10 @@ need objcopy
 out=$(strict_build)
 status=$?
 if [ $status = 77 ]; then skip "$out"; fi
+if [ $status != 0 ]; then
+	echo "$out"
+	exit 1
+fi
 
 bad=0
 found=0
