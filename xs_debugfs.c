@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * xs_debugfs.c - what the module shows of itself: debugfs xsfront/stats and xsfront/frames.
+ * xs_debugfs.c - what the module shows of itself: debugfs xsfront/stats, frames and devices.
  *
  *   xs_client, xs_conn ──counts──┐
  *   xs_frames ──latencies────────┼──▶ stats

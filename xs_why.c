@@ -5,8 +5,9 @@
  *   view (xs_device.c) ─┐
  *   keys, in one flight ┴▶ facts ─▶ the first of the questions below that has an answer ─▶ words
  *
- * The order of the questions is from the nearest to the farthest: our driver, our directory, the
- * store, the backend's directory, the backend's state. Nothing is changed here, and nothing of the
+ * The order of the questions is from the nearest to the farthest: a call of our driver's that does
+ * not come back, the store, our driver's other words, our directory, the backend's directory, the
+ * backend's state. Nothing is changed here, and nothing of the
  * device is held: what is read may be newer than the view, and the next look will tell.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt

@@ -150,8 +150,9 @@ int xs_read_many(struct xs_handle *h, u32 tx, struct xs_op *ops, unsigned int n)
  * @again: events were lost or the connection was renewed: look at everything again
  *
  * Called from a workqueue, never two at once for one watch, in the order of events. May sleep, may
- * call every function of this file, xs_unwatch() of its own watch too. A slow one holds up no
- * other. An event says "look again"; several changes may have become one.
+ * call every function of this file but xs_close() of its own handle, xs_unwatch() of its own watch
+ * too. A slow one holds up no other. An event says "look again"; several changes may have become
+ * one.
  */
 typedef void (*xs_watch_fn)(void *ctx, const char *path, bool again);
 

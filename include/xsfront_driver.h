@@ -38,7 +38,8 @@ struct xs_front_type;
  * struct xs_front_driver - a kind of frontend
  * @type: as in device/<type>/<id>
  * @probe: a device has been found: keep what it needs with xs_front_set_data(). 0, or a negative
- *	   errno to leave it alone until it is made anew; -ENODEV does so without a word. Optional
+ *	   errno to leave it alone until it is made anew; -ENODEV does so without a word. With
+ *	   -ENOMEM it is called again after 5 s. Optional
  * @setup: the backend waits for us: read its keys (xs_front_read_keys()), make what it needs
  *	   (xs_front_ring(), xs_front_key()). All keys are published with our state after this, in
  *	   one transaction. 0, or a negative errno: what was made is freed, and it is tried again
@@ -46,8 +47,9 @@ struct xs_front_type;
  *	   -ETIMEDOUT, -ECONNRESET and -ENOTCONN, with which the store fails
  * @connect: the backend has mapped the ring: data may flow. 0, or a negative errno to close; with
  *	   one of the five above it is called again after 5 s instead
- * @event: the backend has signalled a ring of this device; atomic context. From when connect is
- *	   called to when disconnect is called, and never two at once for one ring; see
+ * @event: the backend has signalled a ring of this device; atomic context. From just before connect
+ *	   is called, if it has signalled by then, to when disconnect is called, and never two at
+ *	   once for one ring: what it needs is to be there after setup. See
  *	   struct xs_front_ring_spec for several rings. Returns whether there was something new
  * @backend_changed: while connected, the backend has written its state again, the same or not: its
  *	   keys may be others now. Optional
