@@ -386,8 +386,9 @@ EXPORT_SYMBOL_GPL(xs_get_domain_path);
  * The store allows a guest a number of open transactions (10 by default): one too many waits until
  * another has ended. Context: may sleep.
  *
- * Return: 0; -ENOSPC or -EDQUOT when there are still too many at the deadline; -ENOMEM; what
- * xsfront.h lists.
+ * Return: 0; -ENOSPC or -EDQUOT when there are still too many at the deadline; -ENOMEM; -EBUSY when
+ * one that was lost fifteen connections ago, and has not been ended, has the same id; what xsfront.h
+ * lists.
  */
 int xs_transaction_start(struct xs_handle *h, u32 *tx)
 {
