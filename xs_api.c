@@ -387,8 +387,8 @@ EXPORT_SYMBOL_GPL(xs_get_domain_path);
  * another has ended. Context: may sleep.
  *
  * Return: 0; -ENOSPC or -EDQUOT when there are still too many at the deadline; -ENOMEM; -EBUSY when
- * one that was lost fifteen connections ago, and has not been ended, has the same id; what xsfront.h
- * lists.
+ * one that was lost fifteen connections ago, and has not been ended, has the same id; what
+ * xsfront.h lists.
  */
 int xs_transaction_start(struct xs_handle *h, u32 *tx)
 {
