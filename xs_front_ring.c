@@ -24,6 +24,7 @@
 #include <xen/page.h>
 #include <asm/xen/hypercall.h>
 #include <xen/interface/event_channel.h>
+#include "xs_channel.h"
 #include "xs_compat.h"
 #include "xs_front.h"
 
@@ -233,24 +234,15 @@ static int make_channel(struct ring *ring, const char *key)
 		.dom = DOMID_SELF,
 		.remote_dom = ring->dev->backend_id,
 	};
-	struct evtchn_close close;
-	int irq, err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
+	int err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &alloc);
 
 	if (err)
 		return err;
-	/* In two steps: of both in one call that fails nobody knows whether the port is closed. */
-	irq = bind_evtchn_to_irq_lateeoi(alloc.port);
-	if (irq < 0) {
-		close.port = alloc.port;
-		HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
-		return irq;
-	}
-	err = request_irq(irq, on_event, 0, ring->dev->type->drv->type, ring);
-	if (err) {
-		evtchn_put(alloc.port);		/* unbinds and closes it */
+	err = xs_channel_request(alloc.port, bind_evtchn_to_irq_lateeoi(alloc.port), on_event,
+				 ring->dev->type->drv->type, ring);
+	if (err < 0)
 		return err;
-	}
-	ring->public.irq = irq;
+	ring->public.irq = err;
 	return xs_front_key(ring->dev, key, "%u", alloc.port);
 }
 

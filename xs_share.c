@@ -42,6 +42,7 @@
 #include <asm/xen/hypercall.h>
 #include <xen/events.h>
 #include <xen/xen.h>
+#include "xs_channel.h"
 #include "xs_compat.h"
 #include "xs_share.h"
 
@@ -136,46 +137,30 @@ static int open_loop(struct xs_share *s)
 {
 	struct evtchn_alloc_unbound ours = { .dom = DOMID_SELF, .remote_dom = DOMID_SELF };
 	struct evtchn_bind_interdomain theirs = { .remote_dom = DOMID_SELF };
-	struct evtchn_close close;
 	int err = HYPERVISOR_event_channel_op(EVTCHNOP_alloc_unbound, &ours);
 
 	if (err)
 		return err;
 	theirs.remote_port = ours.port;
 	err = HYPERVISOR_event_channel_op(EVTCHNOP_bind_interdomain, &theirs);
-	if (err)
-		goto err_bind;
+	if (err) {
+		xs_channel_close(ours.port);
+		return err;
+	}
 	s->port = ours.port;
 	s->kernel_port = theirs.local_port;
-	/* In two steps: of both in one call that fails nobody knows whether our end is closed. */
-	s->irq = bind_evtchn_to_irq(s->port);
-	if (s->irq < 0) {
-		err = s->irq;
-		goto err_irq;
-	}
-	err = request_irq(s->irq, s->user->on_kernel, 0, KBUILD_MODNAME "-kernel", s);
-	if (!err)
+	s->irq = xs_channel_request(s->port, bind_evtchn_to_irq(s->port), s->user->on_kernel,
+				    KBUILD_MODNAME "-kernel", s);
+	if (s->irq >= 0)
 		return 0;
-	evtchn_put(s->port);	/* unbinds and closes it */
-	close.port = s->kernel_port;
-	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
-	return err;
-
-err_irq:
-	close.port = s->kernel_port;
-	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
-err_bind:
-	close.port = ours.port;
-	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
-	return err;
+	xs_channel_close(s->kernel_port);
+	return s->irq;
 }
 
 static void close_loop(struct xs_share *s)
 {
-	struct evtchn_close close = { .port = s->kernel_port };
-
 	unbind_from_irqhandler(s->irq, s);
-	HYPERVISOR_event_channel_op(EVTCHNOP_close, &close);
+	xs_channel_close(s->kernel_port);
 }
 
 static int find_parts(struct xs_share *s)
