@@ -38,7 +38,7 @@ struct xs_handle *xs_open(const char *name)
 	mutex_init(&h->lock);
 	INIT_LIST_HEAD(&h->watches);
 	init_waitqueue_head(&h->quiet);
-	xa_init(&h->transactions);
+	xa_init_flags(&h->transactions, XA_FLAGS_LOCK_IRQ);	/* as xs_tx_keep() wants it */
 	return h;
 }
 EXPORT_SYMBOL_GPL(xs_open);
@@ -415,7 +415,7 @@ EXPORT_SYMBOL_GPL(xs_transaction_start);
 int xs_transaction_end(struct xs_handle *h, u32 tx, bool commit)
 {
 	const struct xs_vec vec = { commit ? "T" : "F", 2 };
-	void *epoch = xa_erase(&h->transactions, tx);
+	void *epoch = xa_erase_irq(&h->transactions, tx);
 	struct xs_tx ref;
 	char ok[4];
 	int err;

@@ -21,6 +21,15 @@
 #define XS_HDR_SIZE	((u32)sizeof(struct xsd_sockmsg))
 #define XS_PAYLOAD_MAX	((u32)XENSTORE_PAYLOAD_MAX)
 
+/*
+ * A server of a new connection counts transactions from 1 again. So those who may have old ones see
+ * marked ids: so many bits are the server's, and over them stands the connection, 0 for the first
+ * and then 1 to XS_TX_MARKS in turn.
+ */
+#define XS_TX_BITS	28u
+#define XS_TX_MASK	((1u << XS_TX_BITS) - 1)
+#define XS_TX_MARKS	((1u << (32 - XS_TX_BITS)) - 1)
+
 /**
  * struct xs_vec - one piece of a payload
  * @base: its bytes, the caller's; left alone and needed until the message is sent

@@ -20,10 +20,6 @@ static const char lost[] = "EIO", over[] = "EAGAIN";
 #define OVER_SIZE	(XS_HDR_SIZE + sizeof(over))
 #define BOX_NEED	(XS_HDR_SIZE + XS_PAYLOAD_MAX + XS_CONN_SLOTS * OVER_SIZE)
 
-/* A transaction's id has so many bits of the server's; over them stands sh->renewed. */
-#define TX_BITS		28u
-#define TX_MASK		((1u << TX_BITS) - 1)
-
 static u32 *page_word(const struct xs_shadow *sh, u32 offset)
 {
 	return (u32 *)((char *)sh->page + offset);
@@ -210,7 +206,7 @@ int xs_shadow_give(struct xs_shadow *sh)
 /* Is it of a connection that is no more? Until there was a second one, all ids are as they are. */
 static bool tx_is_over(const struct xs_shadow *sh, u32 tx)
 {
-	return tx && sh->renewed && (tx >> TX_BITS != sh->renewed || !(tx & TX_MASK));
+	return tx && sh->renewed && (tx >> XS_TX_BITS != sh->renewed || !(tx & XS_TX_MASK));
 }
 
 /* A reply to TRANSACTION_START: marks the id that is in it. Returns the payload's length. */
@@ -218,9 +214,9 @@ static u32 mark_tx(const struct xs_shadow *sh, char *text, u32 len)
 {
 	u32 tx;
 
-	if (!sh->renewed || xs_number(text, len, &tx) || tx > TX_MASK)
+	if (!sh->renewed || xs_number(text, len, &tx) || tx > XS_TX_MASK)
 		return len;
-	return xs_number_text(tx | sh->renewed << TX_BITS, text);
+	return xs_number_text(tx | sh->renewed << XS_TX_BITS, text);
 }
 
 /**
@@ -231,7 +227,7 @@ static u32 mark_tx(const struct xs_shadow *sh, char *text, u32 len)
  */
 void xs_shadow_renewed(struct xs_shadow *sh)
 {
-	sh->renewed = sh->renewed % 15 + 1;
+	sh->renewed = sh->renewed % XS_TX_MARKS + 1;
 }
 
 /* The reply to a message of the kernel has come, or never will. */
@@ -292,7 +288,7 @@ static void queue(struct xs_shadow *sh)
 	struct xs_guest_req *g = sh->taking;
 	const struct xsd_sockmsg *hdr = &sh->in.hdr;
 	const struct xs_vec vec = { g->payload, hdr->len };
-	u32 tx = sh->renewed ? hdr->tx_id & TX_MASK : hdr->tx_id;
+	u32 tx = sh->renewed ? hdr->tx_id & XS_TX_MASK : hdr->tx_id;
 
 	sh->taking = NULL;
 	sh->stats.requests++;

@@ -191,13 +191,10 @@ void xs_tx_drop(struct xs_tx tx)
 
 /* ---- names ------------------------------------------------------------------------------ */
 
-/* A name has so many bits of the server's id; over them stands the connection, 0 for the first. */
-#define ID_BITS		28u
-#define ID_MASK		((1u << ID_BITS) - 1)
-
 /**
  * xs_tx_keep() - a transaction is somebody's from here on
- * @open: his open ones: index is the name, value the epoch
+ * @open: his open ones, an xarray that is locked with interrupts off: index is the name, value the
+ *	  epoch
  * @tx: from xs_tx_start(); aborted where this fails
  * @name: takes what he is to know it by, never 0
  *
@@ -208,14 +205,12 @@ void xs_tx_drop(struct xs_tx tx)
  */
 int xs_tx_keep(struct xarray *open, struct xs_tx tx, u32 *name)
 {
-	u32 mark = tx.epoch ? (tx.epoch - 1) % 15 + 1 : 0;
-	int err = mark && tx.id > ID_MASK ? -EPROTO : 0;
+	u32 mark = tx.epoch ? (tx.epoch - 1) % XS_TX_MARKS + 1 : 0;
+	int err = mark && tx.id > XS_TX_MASK ? -EPROTO : 0;
 
-	*name = mark << ID_BITS | tx.id;
-	if (!err && (open->xa_flags & XA_FLAGS_LOCK_IRQ))
+	*name = mark << XS_TX_BITS | tx.id;
+	if (!err)
 		err = xa_insert_irq(open, *name, xa_mk_value(tx.epoch), GFP_KERNEL);
-	else if (!err)
-		err = xa_insert(open, *name, xa_mk_value(tx.epoch), GFP_KERNEL);
 	if (err)
 		xs_tx_drop(tx);
 	return err;
@@ -232,5 +227,5 @@ struct xs_tx xs_tx_named(u32 name, const void *entry)
 {
 	u32 epoch = xa_to_value(entry);
 
-	return (struct xs_tx){ epoch ? name & ID_MASK : name, epoch };
+	return (struct xs_tx){ epoch ? name & XS_TX_MASK : name, epoch };
 }
