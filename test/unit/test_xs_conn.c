@@ -1519,6 +1519,17 @@ static void restart_in_place(void **state)
 		break_and_restart(false, half);
 }
 
+/* Until so many bytes of a message, or of what may be one, have come; the server moves single ones. */
+static void until_come(struct world *w, u32 n)
+{
+	while (w->c->in.have != n) {
+		if (xs_conn_pump(w->c) & XS_PUMP_SIGNAL)
+			fs_signal(&w->s);
+		if (w->c->in.have != n)
+			fs_step(&w->s);
+	}
+}
+
 /* Broken in the middle of a header and of a payload, for a restart without the server's help. */
 static void restart_in_mid_message(void **state)
 {
@@ -1531,12 +1542,7 @@ static void restart_in_mid_message(void **state)
 		w->s.chunk = 1;
 		c = call_pattern(100, cut);
 		queue(w, c);
-		while (w->c->in.have != cut) {
-			if (xs_conn_pump(w->c) & XS_PUMP_SIGNAL)
-				fs_signal(&w->s);
-			if (w->c->in.have != cut)
-				fs_step(&w->s);
-		}
+		until_come(w, cut);
 		assert_false(xs_conn_between(w->c));
 		xs_conn_break(w->c, -ECONNRESET);
 		assert_int_equal(c->dones, 1);
@@ -1571,12 +1577,7 @@ static void restart_in_a_search(void **state)
 		w->s.chunk = 1;
 		reset = call(XS_TYPE_RESET_WATCHES, "", 8);
 		xs_conn_seek(w->c, &reset->req);
-		while (w->c->in.have != cut) {
-			if (xs_conn_pump(w->c) & XS_PUMP_SIGNAL)
-				fs_signal(&w->s);
-			if (w->c->in.have != cut)
-				fs_step(&w->s);
-		}
+		until_come(w, cut);
 		xs_conn_break(w->c, -ECONNRESET);
 		poison(reset);
 		xs_conn_restart(w->c, false);
@@ -1646,12 +1647,7 @@ static void fresh_at_any_moment(void **state)
 			} else {
 				c = call_pattern(100, cut);
 				queue(w, c);
-				while (w->c->in.have != cut) {
-					if (xs_conn_pump(w->c) & XS_PUMP_SIGNAL)
-						fs_signal(&w->s);
-					if (w->c->in.have != cut)
-						fs_step(&w->s);
-				}
+				until_come(w, cut);
 			}
 			xs_conn_break(w->c, -ECONNRESET);
 			assert_int_equal(c->req.result, -ECONNRESET);

@@ -228,6 +228,14 @@ static struct call *sent(struct world *w, struct call *c)
 	return c;
 }
 
+/* A write of more than a ring holds. */
+static struct call *sent_big(struct world *w)
+{
+	static const char big[3000] = "big";
+
+	return sent(w, call_raw(XS_WRITE, big, sizeof(big), 8));
+}
+
 /* It ended well, once, with the bytes that were meant for it. */
 static void check_call(struct call *c)
 {
@@ -1831,12 +1839,10 @@ static void forget_beside_a_stray(void **state)
 static void forget_half_sent(void **state)
 {
 	struct world *w = world();
-	char *big = must(calloc(1, 3000));
 	struct call *c;
 
 	w->s.mute = true;
-	strcpy(big, "big");
-	c = sent(w, call_raw(XS_WRITE, big, 3000, 8));
+	c = sent_big(w);
 	settled(w);
 	assert_false(xs_conn_quiet(w->c));
 	xs_conn_pause(w->c);
@@ -1850,7 +1856,6 @@ static void forget_half_sent(void **state)
 	settled(w);
 	assert_int_equal(w->s.requests, 1);
 	assert_true(xs_conn_quiet(w->c));
-	free(big);
 	end(w);
 }
 
@@ -2228,6 +2233,14 @@ static bool may_leave(struct world *w)
 		(xs_conn_torn(w->c) || xs_conn_between(w->c));
 }
 
+/* From here on nothing new is taken, and nothing mended. */
+static void begin_to_leave(struct world *w)
+{
+	w->sh->stop = true;
+	w->leaving = true;
+	w->due = true;
+}
+
 /* The kernel goes back to the store's page. */
 static void leave(struct world *w)
 {
@@ -2246,17 +2259,15 @@ static void leave(struct world *w)
  */
 static void leaves_a_silent_store(void **state)
 {
-	char *big = must(calloc(1, 3000));
 	struct fk_request *r;
 	struct world *w;
 	struct call *c;
 	u32 cut, i;
 
-	strcpy(big, "big");
 	for (cut = 0; cut <= XS_HDR_SIZE + 50; cut++) {
 		w = world_at(cut, 0u - cut, 0x1234);
 		w->s.mute = true;
-		c = sent(w, call_raw(XS_WRITE, big, 3000, 8));
+		c = sent_big(w);
 		for (i = 0; i < 20; i++)
 			ask_pattern(w, i, 10);
 		settled(w);
@@ -2267,9 +2278,7 @@ static void leaves_a_silent_store(void **state)
 		assert_int_equal(c->req.result, -ENOBUFS);
 		free_call(c);
 		assert_false(may_leave(w));
-		w->sh->stop = true;
-		w->leaving = true;
-		w->due = true;
+		begin_to_leave(w);
 		settled(w);
 		assert_null(w->c->queue);
 		assert_int_equal(w->sh->stats.failed, 16);
@@ -2292,7 +2301,6 @@ static void leaves_a_silent_store(void **state)
 		w->k.complaint = NULL;
 		end(w);
 	}
-	free(big);
 }
 
 /* It has stopped while we had taken a part of the kernel's message: the kernel puts the rest. */
@@ -2309,9 +2317,7 @@ static void leaves_in_the_kernels_message(void **state)
 		r = ask_write(w, 1, "path", 45);
 		settled(w);
 		xs_conn_break(w->c, -ENOBUFS);
-		w->leaving = true;
-		w->sh->stop = true;
-		w->due = true;
+		begin_to_leave(w);
 		settled(w);
 		assert_false(may_leave(w));
 		w->k.may_write = ~0u;
@@ -2339,14 +2345,12 @@ static void leaves_while_the_kernel_waits(void **state)
 	r = ask_write(w, 1, "path", 3000);
 	settled(w);
 	xs_conn_break(w->c, -ENOBUFS);
-	w->leaving = true;
-	w->sh->stop = true;
+	begin_to_leave(w);
 	w->k.may_write = ~0u;
 	fk_wake(&w->k);
 	while (fk_step(&w->k))
 		;
 	assert_int_equal(w->page->req_prod - w->page->req_cons, XS_RING_SIZE);
-	w->due = true;
 	settled(w);
 	assert_true(is_eio(r));
 	assert_true(may_leave(w));
@@ -2370,8 +2374,7 @@ static void leaves_a_deaf_kernel(void **state)
 		settled(w);
 		w->page->rsp_cons = w->page->rsp_prod - XS_RING_SIZE;	/* it is full */
 		xs_conn_break(w->c, -ENOBUFS);
-		w->leaving = true;
-		w->sh->stop = true;
+		begin_to_leave(w);
 		assert_int_equal(xs_shadow_wind_up(w->sh), 0);
 		assert_int_equal(xs_shadow_wind_up(w->sh), 0);
 		assert_false(may_leave(w));
@@ -2386,7 +2389,6 @@ static void leaves_a_deaf_kernel(void **state)
 		} else {
 			w->k.deaf = false;
 			fk_wake(&w->k);
-			w->due = true;
 			settled(w);
 			assert_true(is_eio(r));
 			assert_true(may_leave(w));
@@ -2398,20 +2400,17 @@ static void leaves_a_deaf_kernel(void **state)
 /* What the store has torn is not waited for. */
 static void leaves_a_torn_ring(void **state)
 {
-	static const u32 how[] = { XS_PAGE_ERROR, 0 };
-	char *big = must(calloc(1, 3000));
 	struct world *w;
 	struct call *c;
-	u32 i;
+	u32 shows_error;
 
-	strcpy(big, "big");
-	for (i = 0; i < ARRAY_SIZE(how); i++) {
+	for (shows_error = 0; shows_error < 2; shows_error++) {
 		w = world();
 		w->s.mute = true;
-		c = sent(w, call_raw(XS_WRITE, big, 3000, 8));
+		c = sent_big(w);
 		ask_pattern(w, 1, 10);
 		settled(w);
-		if (how[i]) {
+		if (shows_error) {
 			w->s.page->server_features |= XS_FEATURE_ERROR;
 			w->s.page->error = 1;
 		} else {
@@ -2420,16 +2419,13 @@ static void leaves_a_torn_ring(void **state)
 		assert_true(xs_shadow_pump(w->sh) < 0);
 		xs_conn_break(w->c, -ECONNRESET);
 		assert_false(may_leave(w));
-		w->leaving = true;
-		w->sh->stop = true;
-		w->due = true;
+		begin_to_leave(w);
 		settled(w);
 		assert_true(is_eio(&w->k.request[0]));
 		assert_true(may_leave(w));
 		free_call(c);
 		end(w);
 	}
-	free(big);
 }
 
 /* The kernel sees the server's words, while the ring is dead and after. */
