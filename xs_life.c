@@ -167,20 +167,10 @@ static int own_begin(void)
 
 /* ---- share ------------------------------------------------------------------------------ */
 
-/*
- * Called with all other processors stopped, by xs_share_leave(). On a ring that is not live nothing
- * of ours is owed, and what waits goes on waiting; but a store that was only silent must not find
- * half a message of ours before one of the kernel's.
- */
+/* Called with all other processors stopped, by xs_share_leave(). */
 static bool may_leave(void)
 {
-	const struct xs_conn *conn = &client.conn;
-
-	if (!xs_shadow_fits(client.shadow) || !xs_shadow_quiet(client.shadow))
-		return false;
-	if (client.life == XS_LIVE)
-		return xs_conn_quiet(conn);
-	return xs_conn_torn(conn) || xs_conn_between(conn);
+	return xs_shadow_may_leave(client.shadow, client.life == XS_LIVE);
 }
 
 static void left(void)

@@ -443,16 +443,10 @@ bool xs_shadow_in_step(const struct xs_shadow *sh)
 		hdr.len > 0 && hdr.len <= XS_PAYLOAD_MAX;
 }
 
-/**
- * xs_shadow_given() - has the kernel read all that is its?
- * @sh: the shadow
- *
- * Return: true when it has, or when its page is broken and nothing moves there any more.
- */
-bool xs_shadow_given(const struct xs_shadow *sh)
+/* Has the kernel read all that is its? */
+static bool given(const struct xs_shadow *sh)
 {
-	return sh->broken ||
-		(sh->head == sh->tail && READ_ONCE(*sh->rsp.peer) == sh->rsp.published);
+	return sh->head == sh->tail && READ_ONCE(*sh->rsp.peer) == sh->rsp.published;
 }
 
 /**
@@ -471,20 +465,15 @@ bool xs_shadow_quiet(const struct xs_shadow *sh)
 	for (i = 0; i < XS_CONN_SLOTS; i++)
 		if (sh->places[i].busy)
 			return false;
-	return (!sh->in.have || sh->in.whole) && xs_shadow_given(sh);
+	return (!sh->in.have || sh->in.whole) && given(sh);
 }
 
-/**
- * xs_shadow_fits() - has the store's request ring room for what waits in the shadow's?
- * @sh: the shadow
- *
- * A store that reads nothing may have some of ours in its ring still. What the kernel has asked
- * meanwhile must not be cut off there.
- *
- * Return: true when it has, or when the kernel's ring is broken, or the streams are torn: then
- * there is nothing that could still be cut.
+/*
+ * Has the store's request ring room for what waits in the shadow's? A store that reads nothing may
+ * have some of ours in its ring still, and what the kernel has asked meanwhile must not be cut off
+ * there. Where the kernel's ring is broken, or the streams are torn, nothing could still be cut.
  */
-bool xs_shadow_fits(const struct xs_shadow *sh)
+static bool fits(const struct xs_shadow *sh)
 {
 	struct xs_ring from = sh->req, to = sh->conn->req;
 	int unread;
@@ -496,8 +485,27 @@ bool xs_shadow_fits(const struct xs_shadow *sh)
 }
 
 /**
+ * xs_shadow_may_leave() - may the kernel have the store's page back?
+ * @sh: the shadow
+ * @live: the connection is not broken
+ *
+ * On one that is broken nothing of ours is owed, and what waits goes on waiting; but a store that
+ * was only silent must not find half a message of ours before one of the kernel's.
+ *
+ * Return: true when no stream is cut by that, or when they are torn already.
+ */
+bool xs_shadow_may_leave(const struct xs_shadow *sh, bool live)
+{
+	if (!fits(sh) || !xs_shadow_quiet(sh))
+		return false;
+	if (live)
+		return xs_conn_quiet(sh->conn);
+	return xs_conn_torn(sh->conn) || xs_conn_between(sh->conn);
+}
+
+/**
  * xs_shadow_hand_back() - the kernel goes back to the store's page: so does what it has asked
- * @sh: the shadow, quiet, and the connection too; xs_shadow_fits()
+ * @sh: the shadow; xs_shadow_may_leave()
  *
  * What waits unread in the shadow's request ring is put into the store's.
  *

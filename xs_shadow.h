@@ -115,9 +115,8 @@ bool xs_shadow_asks_reconnect(const struct xs_shadow *sh);
 void xs_shadow_renewed(struct xs_shadow *sh);
 void xs_shadow_fresh(struct xs_shadow *sh);
 void xs_shadow_show_error(struct xs_shadow *sh);
-bool xs_shadow_given(const struct xs_shadow *sh);
 bool xs_shadow_quiet(const struct xs_shadow *sh);
-bool xs_shadow_fits(const struct xs_shadow *sh);
+bool xs_shadow_may_leave(const struct xs_shadow *sh, bool live);
 u32 xs_shadow_hand_back(struct xs_shadow *sh);
 
 #endif /* XS_SHADOW_H */

@@ -333,6 +333,7 @@ static void still_works(struct world *w)
 		assert_int_equal(r->payload[i], fs_pattern(r->seed, i));
 	assert_true(xs_conn_idle(w->c));
 	assert_true(xs_shadow_quiet(w->sh));
+	assert_true(xs_shadow_may_leave(w->sh, true));
 	assert_int_equal(xs_shadow_give(w->sh), 0);
 	assert_int_equal(xs_shadow_pump(w->sh), 0);	/* nobody is signalled for nothing */
 }
@@ -1706,6 +1707,8 @@ static void pause(void **state)
 	for (i = 0; i < 20; i++)
 		send_call(w, before[i] = call_pattern(8, i));
 	settled(w);
+	assert_true(xs_conn_between(w->c));
+	assert_false(xs_shadow_may_leave(w->sh, true));	/* replies are owed */
 	assert_false(xs_conn_quiet(w->c));
 	xs_conn_pause(w->c);
 	xs_conn_pause(w->c);			/* four wait for a slot, not eight */
@@ -1845,6 +1848,7 @@ static void forget_half_sent(void **state)
 	c = sent_big(w);
 	settled(w);
 	assert_false(xs_conn_quiet(w->c));
+	assert_false(xs_shadow_may_leave(w->sh, true));
 	xs_conn_pause(w->c);
 	xs_conn_forget(w->c, -ETIMEDOUT);
 	assert_int_equal(c->req.result, -ETIMEDOUT);
@@ -2219,7 +2223,7 @@ static void fits_vectors(void **state)
 		xs_ring_publish_put(&w->c->req);
 		w->c->broken = rows[i].broken;
 		w->c->torn = rows[i].torn;
-		assert_int_equal(xs_shadow_fits(w->sh), rows[i].fits);
+		assert_int_equal(fits(w->sh), rows[i].fits);
 		if (rows[i].fits && !rows[i].broken && rows[i].asked <= 1024 &&
 		    rows[i].unread <= 1024)
 			assert_int_equal(xs_shadow_hand_back(w->sh), rows[i].asked);
@@ -2229,8 +2233,7 @@ static void fits_vectors(void **state)
 
 static bool may_leave(struct world *w)
 {
-	return xs_shadow_fits(w->sh) && xs_shadow_quiet(w->sh) &&
-		(xs_conn_torn(w->c) || xs_conn_between(w->c));
+	return xs_shadow_may_leave(w->sh, !w->leaving);
 }
 
 /* From here on nothing new is taken, and nothing mended. */
