@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Copies of the sources with a bug seeded, for tests that have to see it.
+"""Copies of the sources with a bug seeded, for tests that have to see it; and the compiler for them.
 
 A copy that kbuild works in stays under build/ from one run to the next, so that only what differs
 is compiled anew. make goes by times: a file is written when its bytes are others, and has the time
@@ -7,9 +7,16 @@ of that.
 """
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Iterable
+
+
+def clang() -> str:
+    """The clang to use, as test/Makefile has it."""
+    return os.environ.get("CLANG") or shutil.which("clang-14") or "clang"
 
 
 def sources(top: Path, patterns: Iterable[str]) -> dict[str, bytes]:

@@ -8,13 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 
 clang=${CLANG:-$(command -v clang-14 || echo clang)}
 need "$clang"
-out=$(strict_build)
-status=$?
-if [ $status = 77 ]; then skip "$out"; fi
-if [ $status != 0 ]; then
-	echo "$out"
-	exit 1
-fi
+strict_build || exit 1
 headers=$(kernel_headers) || skip "no kernel headers"
 copy=$PWD/build/test/strict
 

@@ -6,13 +6,7 @@ cd "$(dirname "$0")/../.." || exit 1
 . test/static/lib.sh
 
 need objcopy
-out=$(strict_build)
-status=$?
-if [ $status = 77 ]; then skip "$out"; fi
-if [ $status != 0 ]; then
-	echo "$out"
-	exit 1
-fi
+strict_build || exit 1
 
 bad=0
 found=0
