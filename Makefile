@@ -73,7 +73,7 @@ clean:
 help:
 	@echo 'make            xsfront.ko for the running kernel (KDIR=… for another)'
 	@echo 'make demo       the split-driver handshake, in a real Xen guest, on this machine'
-	@echo 'make test       all tests; 20 to 25 minutes'
+	@echo 'make test       all tests; up to 30 minutes'
 	@echo 'make check      the tests that need no guest; under 2 minutes'
 	@echo 'make lab T=name one test in the lab'
 	@echo 'make matrix     the tests with other versions of Linux, of Xen, and on Arm (T=name)'

@@ -7,8 +7,8 @@
  *
  * The order of the questions is from the nearest to the farthest: a call of our driver's that does
  * not come back, the store, our driver's other words, our directory, the backend's directory, the
- * backend's state. Nothing is changed here, and nothing of the
- * device is held: what is read may be newer than the view, and the next look will tell.
+ * backend's state. Nothing is changed here, and nothing of the device is held: what is read may be
+ * newer than the view, and the next look will tell.
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 

@@ -2,7 +2,7 @@
 """A private apt: Debian packages by name into the cache, without root and without touching the host.
 
 apt checks every package against the signed index, so what is unpacked is what Debian built. The
-mirror is the one that the machine's own apt uses, or Debian's own.
+mirror is the one that the machine's own apt uses, or that XSFRONT_MIRROR names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 from .paths import LabError, locked, say
 
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-DEBIAN = "http://deb.debian.org/debian"  # where this machine's apt knows none; what it brings is signed
 # Suites that get security updates from the other archive.
 STABLE_SUITES = ("bullseye", "bookworm", "trixie")
 
@@ -41,7 +40,8 @@ def host_mirrors() -> tuple[str, str]:
             main = uri
         if re.fullmatch(r"(\w+)-security", release) and not security:
             security = uri
-    main = main or DEBIAN
+    if not main:
+        raise LabError("no Debian mirror in this machine's apt sources; name one in XSFRONT_MIRROR")
     return main.rstrip("/"), (security or main.rstrip("/") + "-security").rstrip("/")
 
 

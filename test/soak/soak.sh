@@ -37,8 +37,7 @@ count() {
 	done
 	sync
 	echo 3 >/proc/sys/vm/drop_caches
-	# Not what the kernel calls available: there it counts the files of an initramfs, until it
-	# has found that they cannot be put anywhere else.
+	# Not what the kernel calls available: that has its own reserves in it, which move.
 	awk '/^(MemFree|SReclaimable):/ { sum += $2 } END { print sum }' /proc/meminfo >"$1.memory"
 	{
 		sed -n 's/^\([A-Z][A-Za-z()]*\): *\([0-9]*\) kB$/\1 \2/p' /proc/meminfo
