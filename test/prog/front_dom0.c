@@ -8,7 +8,8 @@
  *		all sequences of 4 backend states, and the answer of the guest's echo devices to
  *		each; in the guest runs front_guest. Prints TAP
  *	front_dom0 churn GUEST SECONDS SEED
- *		200 echo devices come and go at random, in all the ways that there are. Prints TAP
+ *		echo devices of 200 numbers come and go at random, in all the ways that there are.
+ *		Prints TAP
  *
  * states: a de Bruijn sequence of 9 states and order 4 has each of the 6561 sequences of 4 in it
  * once. A shard is a part of it, and each of 16 devices at a time takes a part of the shard. After
