@@ -37,6 +37,13 @@ disk() {
 whole() { [ -c /dev/xsecho255 ] && [ -b /dev/xsblka ] && [ -b /dev/xsblkb ] && disk; }
 only_those() { [ "$(living)" = 1 ] && whole && grep -q '^pages .*: 0 now' $files/devices; }
 
+# The kernel's own xenbus keeps its events of devices until its thread has asked the store about
+# each: thousands, where they come by the dozen. That thread sleeps in its loop when it has none.
+kernel_has_read() {
+	thread=$(grep -l '^xenwatch$' /proc/[0-9]*/comm)
+	head -n 1 "${thread%comm}stack" | grep -q xenwatch_thread
+}
+
 # write_and_read DISK BLOCK: 64 KiB, past the cache
 write_and_read() {
 	block=$work/block${1##*/}
@@ -201,6 +208,8 @@ stretch() {
 		xenstore-rm "data/$mine" 2>/dev/null
 	done
 	wait_for 60 only_those || fail "devices that are not at rest" $files/devices
+	[ "$side" = own ] || wait_for 120 kernel_has_read ||
+		fail "watch events that the kernel has not read" /dev/null
 	count "$1"
 	workers >"$1.workers"
 	tell "rest-$1"
