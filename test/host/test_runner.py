@@ -102,6 +102,41 @@ class OtherVersions(unittest.TestCase):
         self.assertEqual(prepared, [runner.FAIL, runner.SKIP])
 
 
+class LostGuests(unittest.TestCase):
+    """A test whose guest the emulator has lost is run again, twice at most; any other is not."""
+
+    def outcome(self, *ends):
+        """How it is judged when its runs end so, how many runs that took, and what is told of them."""
+        left = list(ends)
+
+        def run(_command, log, _timeout):
+            end = left.pop(0)
+            log.write_text(end)
+            said = ["lab: the emulated processor lost the guest thing"] if end == "lost" else []
+            said += [f"(guest) {'ok' if end == 'well' else 'not ok'} 1 - a thing", "(guest) 1..1"]
+            return runner.Output([(0.0, line) for line in said], status=end != "well")
+
+        with tempfile.TemporaryDirectory() as folder, mock.patch.object(runner, "LOGS", Path(folder)), \
+                mock.patch.object(runner, "run", run), mock.patch("builtins.print"):
+            results = list(runner.run_lab(lab_tests("# lab: --type pvh\n")[0]))
+            logs = sorted(file.read_text() for file in Path(folder).iterdir())
+        self.assertEqual(logs, sorted(ends[:len(ends) - len(left)]))
+        return {r.status for r in results} == {runner.PASS}, len(logs), results[0].again
+
+    def test_it_is_run_again(self):
+        told = "times: lab thing: the emulated processor lost the guest thing"
+        self.assertEqual(self.outcome("well"), (True, 1, ""))
+        self.assertEqual(self.outcome("lost", "well"), (True, 2, f"2 {told}"))
+        self.assertEqual(self.outcome("lost", "lost", "well"), (True, 3, f"3 {told}"))
+
+    def test_not_for_ever(self):
+        self.assertEqual(self.outcome("lost", "lost", "lost", "well")[:2], (False, 3))
+
+    def test_not_for_anything_else(self):
+        self.assertEqual(self.outcome("bad", "well"), (False, 1, ""))
+        self.assertEqual(self.outcome("lost", "bad", "well")[:2], (False, 2))
+
+
 class IsBuilt(unittest.TestCase):
     def test_only_what_is_whole_and_of_this_making(self):
         with tempfile.TemporaryDirectory() as folder:
