@@ -78,13 +78,20 @@ ok "and with the backend's words" dmesg_has \
 
 param fail connect
 tell close
-because test/4 "us: Connected failed: error -5"
+because test/4 "us: Connected failed: error -5; it is tried again"
+param fail setup
+tell fail
+wait_for 10 look_says test/6 'failed: error -5'
+because test/6 "us: .* failed: error -5; it is tried again"
+ok "it is, three times" wait_for 30 look_says test/6 \
+	'the toolstack: .* failed: error -5, too often: remove the device and make it anew'
 param fail none
 param hang_ms 4000
 param hang setup
 tell hang
 because test/5 "its driver: its setup.. has not come back for"
 tell reconf
+wait_for 20 look_says echo/20 'changing its keys'
 because echo/20 'the backend: the backend is changing its keys, and not done'
 echo 1 >/sys/module/xsfront/parameters/timeout
 tell silence
@@ -99,7 +106,9 @@ ok "and again 30 s after" wait_for 25 dmesg_has \
 ok "no page is with a backend" \
 	grep -q '^pages that .*: 0 now, 0 so far$' /sys/kernel/debug/xsfront/devices
 tell end
-ok "a driver's module goes" rmmod front_test
+rmmod front_test &
+because test/7 'the backend: we close, and the backend does not'
+ok "a driver's module goes" wait $!
 ok "with all that it had" dmesg_has '^front_test: unloaded, 0 devices left$'
 ok "its calls came in order" dmesg_has_not 'front_test: BAD'
 ok "rmmod" rmmod xsfront
