@@ -25,7 +25,8 @@ tell flips
 ok "its backend goes to and fro" await flipped 120
 lines=$(log | grep -c echo/16:)
 echo "# $lines lines, $(($(uptime) - began)) s"
-ok "the log has much of that" test "$lines" -gt 500
+# A guest with a debug kernel is slower than dom0, and sees some of it at one look.
+ok "the log has much of that" test "$lines" -gt $((500 / lab_slower))
 ok "and not all: 600 lines a minute" test "$lines" -le $((600 * (1 + ($(uptime) - began) / 60)))
 tap ./echo_io stream /dev/xsecho16 5000
 ok "rmmod" rmmod xsfront
