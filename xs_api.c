@@ -393,7 +393,7 @@ EXPORT_SYMBOL_GPL(xs_get_domain_path);
 int xs_transaction_start(struct xs_handle *h, u32 *tx)
 {
 	struct xs_tx ref;
-	int err = xs_tx_start(&ref, XS_WHO_MODULE);
+	int err = xs_tx_start(&ref, XS_WHO_MODULE, NULL);
 
 	return err ? err : xs_tx_keep(&h->transactions, ref, tx);
 }

@@ -10,7 +10,9 @@
  *
  * Bounds, for each file: REQUESTS_MAX requests that have no reply in `out` yet, and REPLIES_BYTES
  * of replies, which count from when they are asked for until they are read; then write(2) waits or
- * says EAGAIN.
+ * says EAGAIN. So it does for a new frame while CLOSED_MAX files that were closed still wait for
+ * replies: who opens, asks and closes, again and again, faster than the store answers, would use up
+ * the memory else. They wait for a deadline at the most.
  *
  * Locks, outermost first: file->io (mutex: one reader or writer at a time; nobody sleeps for the
  * store under it), client.lock, xs_watch_lock (a reply's done() and a watch's event() run under
@@ -32,13 +34,17 @@
 #include <linux/uaccess.h>
 #include "xs_dev.h"
 #include "xs_dev_impl.h"
+#include "xs_transaction.h"
 
 #define REQUESTS_MAX	64
 #define REPLIES_BYTES	(1024 * 1024)
+#define CLOSED_MAX	16
 
 static struct workqueue_struct *queue;
 static atomic_t n_files = ATOMIC_INIT(0);
+static atomic_t n_closed = ATOMIC_INIT(0);	/* of n_files */
 static DECLARE_WAIT_QUEUE_HEAD(no_files);
+static DECLARE_WAIT_QUEUE_HEAD(fewer_closed);
 
 /* ---- life of a file --------------------------------------------------------------------- */
 
@@ -55,16 +61,24 @@ void xs_message_free(struct message *m)
 	kfree(r);
 }
 
+static void free_messages(struct list_head *messages)
+{
+	struct message *m, *next;
+
+	list_for_each_entry_safe(m, next, messages, link)
+		xs_message_free(m);
+}
+
 static void file_free(struct kref *ref)
 {
 	struct xs_file *f = container_of(ref, struct xs_file, ref);
-	struct message *m, *next;
 
-	list_for_each_entry_safe(m, next, &f->out, link)
-		xs_message_free(m);
+	free_messages(&f->out);
 	xa_destroy(&f->transactions);
 	kfree(f->frame);
 	kfree(f);
+	if (atomic_dec_return(&n_closed) < CLOSED_MAX)
+		wake_up_all(&fewer_closed);
 	if (atomic_dec_and_test(&n_files))
 		wake_up_all(&no_files);
 }
@@ -176,10 +190,24 @@ static ssize_t xs_dev_read(struct file *file, char __user *buf, size_t count, lo
 
 /* ---- frames from write(2) --------------------------------------------------------------- */
 
+/* Too many closed files are not done yet. */
+static bool crowded(void)
+{
+	return atomic_read(&n_closed) >= CLOSED_MAX;
+}
+
 static bool has_room(struct xs_file *f)
 {
 	return READ_ONCE(f->requests) < REQUESTS_MAX &&
-		READ_ONCE(f->reply_bytes) < REPLIES_BYTES;
+		READ_ONCE(f->reply_bytes) < REPLIES_BYTES && !crowded();
+}
+
+/* Waits for some of what has_room() asks for; all of it may take more than one call. */
+static int wait_for_room(struct xs_file *f)
+{
+	if (crowded())
+		return wait_event_interruptible(fewer_closed, !crowded());
+	return wait_event_interruptible(f->wait, has_room(f) || crowded());
 }
 
 static int begin_frame(struct xs_file *f)
@@ -267,7 +295,7 @@ static ssize_t xs_dev_write(struct file *file, const char __user *buf, size_t co
 			break;
 		n = -EAGAIN;
 		if (!(file->f_flags & O_NONBLOCK))
-			n = wait_event_interruptible(f->wait, has_room(f));
+			n = wait_for_room(f);
 		if (n)
 			break;
 	}
@@ -282,6 +310,7 @@ static __poll_t xs_dev_poll(struct file *file, poll_table *wait)
 	__poll_t mask = 0;
 
 	poll_wait(file, &f->wait, wait);
+	poll_wait(file, &fewer_closed, wait);
 	if (readable(f))
 		mask |= EPOLLIN | EPOLLRDNORM;
 	if (has_room(f))
@@ -313,11 +342,16 @@ static int xs_dev_open(struct inode *inode, struct file *file)
 static int xs_dev_close(struct inode *inode, struct file *file)
 {
 	struct xs_file *f = file->private_data;
+	LIST_HEAD(unread);
 
+	atomic_inc(&n_closed);
 	spin_lock_irq(&f->lock);
 	WRITE_ONCE(f->closed, true);
+	list_splice_init(&f->out, &unread);
 	xs_file_wake_worker(f);
 	spin_unlock_irq(&f->lock);
+	free_messages(&unread);
+	xs_tx_look();	/* the worker may wait for one */
 	xs_file_put(f);
 	return 0;
 }

@@ -173,7 +173,7 @@ static void transaction_drop(struct xs_file *f, u32 tx)
 static bool has_ended(const struct request *r)
 {
 	return r->hdr.type == XS_TRANSACTION_END && !r->req.result &&
-		!(r->req.type == XS_ERROR && !strcmp(r->msg.data, "EINVAL"));
+		!(r->req.type == XS_ERROR && !strncmp(r->msg.data, "EINVAL", sizeof("EINVAL")));
 }
 
 /* The reply of the store, or the connection's end. Called under client.lock. */
@@ -189,7 +189,8 @@ static void on_done(struct xs_req *req)
 		r->msg.hdr.type = req->type;
 		r->msg.hdr.len = req->len;
 		r->msg.data = r->reply;
-		r->reply[req->len] = '\0';	/* for has_ended(); there is room */
+		if (req->len < req->cap)
+			r->reply[req->len] = '\0';	/* for has_ended() */
 	}
 	if (has_ended(r))
 		transaction_over(f, r->hdr.tx_id);
@@ -244,7 +245,7 @@ static void send_plain(struct request *r)
 		reply_now(r, err);
 		return;
 	}
-	r->reply = kmalloc(cap + 1, GFP_KERNEL);
+	r->reply = kmalloc(cap, GFP_KERNEL);
 	if (!r->reply) {
 		reply_now(r, -ENOMEM);
 		return;
@@ -405,7 +406,7 @@ static void do_start(struct request *r)
 		err = r->reply ? 0 : -ENOMEM;
 	}
 	if (!err)
-		err = xs_tx_start(&tx, f->pid);
+		err = xs_tx_start(&tx, f->pid, &f->closed);
 	if (!err)
 		err = xs_tx_keep(&f->transactions, tx, &name);
 	if (err) {

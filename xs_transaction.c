@@ -126,13 +126,14 @@ static int start_once(struct xs_tx *tx, u32 who)
  * xs_tx_start() - open a transaction at the server
  * @tx: takes its id, never 0, and the connection that it belongs to
  * @who: for those who look on, see struct xs_req
+ * @unwanted: NULL, or what becomes true when nobody wants it any more; then xs_tx_look()
  *
  * Context: may sleep. Waits, with the deadline of all calls, when the guest has too many open.
  *
- * Return: 0; -ENOSPC or -EDQUOT when the guest still has too many open at the deadline; -ENOMEM;
- * what xsfront.h lists.
+ * Return: 0; -EINTR for one that nobody wants any more, or whose caller is killed; -ENOSPC or
+ * -EDQUOT when the guest still has too many open at the deadline; -ENOMEM; what xsfront.h lists.
  */
-int xs_tx_start(struct xs_tx *tx, u32 who)
+int xs_tx_start(struct xs_tx *tx, u32 who, const bool *unwanted)
 {
 	unsigned long deadline = jiffies + xs_client_timeout();
 	unsigned int seen;
@@ -149,10 +150,23 @@ int xs_tx_start(struct xs_tx *tx, u32 who)
 		left = (long)(deadline - jiffies);
 		if ((err != -ENOSPC && err != -EDQUOT) || !others || left <= 0)
 			return err;
-		left = wait_event_killable_timeout(ended, READ_ONCE(n_ended) != seen, left);
-		if (left <= 0)
-			return left ? -EINTR : err;
+		left = wait_event_killable_timeout(ended, READ_ONCE(n_ended) != seen ||
+						   (unwanted && READ_ONCE(*unwanted)), left);
+		if (left < 0 || (unwanted && READ_ONCE(*unwanted)))
+			return -EINTR;
+		if (!left)
+			return err;
 	}
+}
+
+/**
+ * xs_tx_look() - somebody does not want a transaction any more
+ *
+ * Context: any.
+ */
+void xs_tx_look(void)
+{
+	wake_up_all(&ended);
 }
 
 /**

@@ -5,7 +5,8 @@
 
 #include "xs_client.h"
 
-int xs_tx_start(struct xs_tx *tx, u32 who);
+int xs_tx_start(struct xs_tx *tx, u32 who, const bool *unwanted);
+void xs_tx_look(void);
 void xs_tx_over(void);
 void xs_tx_drop(struct xs_tx tx);
 

@@ -44,7 +44,7 @@ ok "test-xenstore -r 20" test-xenstore -r 20
 # Ten thousand events take a while; once for each server is enough, and those are the PV guests.
 rogue=
 [ "$(cat /sys/hypervisor/guest_type)" != PV ] || rogue=rogue
-for name in order errors split big pileup nonblock unread shared quota threads $rogue; do
+for name in order errors split big pileup nonblock unread closed shared quota threads $rogue; do
 	echo "# raw frames: $name"
 	mark
 	tap ./xenbus_raw "$name"

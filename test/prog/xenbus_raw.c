@@ -358,6 +358,60 @@ static void t_unread(void)
 	close(fd);
 }
 
+/* Some of these files have their first reply. */
+static bool one_has_replies(const int *fds, nfds_t n)
+{
+	struct pollfd p[32];
+	nfds_t i;
+
+	for (i = 0; i < n; i++)
+		p[i] = (struct pollfd){ .fd = fds[i], .events = POLLIN };
+	return poll(p, n, ANSWER_MS) > 0;
+}
+
+/*
+ * Who asks and closes, again and again, without a look at the replies, has to wait for the store at
+ * last: what closed files have left is the guest's memory, too.
+ */
+static void t_closed(void)
+{
+	struct frame f = { };
+	long files, most = 0;
+	struct pollfd p = { .events = POLLOUT };
+	int round, i, fd, good = 0, many[20];
+
+	for (round = 0; round < 200; round++) {
+		fd = node_open(0);
+		for (i = 0; i < 40; i++)
+			good += ask(fd, XS_DIRECTORY_PART, i, 0, LIT("data\0" "0"));
+		close(fd);
+		files = stat_of("device_files");
+		most = files > most ? files : most;
+	}
+	check(good == 200 * 40, "%d requests of files that are closed at once", good);
+	check(most > 0 && most <= 17, "of these files at most %ld were not done yet", most);
+	fd = node_open(0);
+	check(call(fd, &f, XS_READ, 0, LIT("domid")), "another is answered");
+	close(fd);
+
+	/* Who has transactions wants more than the guest may have: they wait for each other. */
+	for (i = 0; i < 20; i++) {
+		many[i] = node_open(0);
+		for (round = 0; round < 40; round++)
+			ask(many[i], XS_TRANSACTION_START, round, 0, LIT(""));
+	}
+	check(one_has_replies(many, 20), "of twenty some have transactions, and want more");
+	for (i = 0; i < 20; i++)
+		close(many[i]);
+	p.fd = fd = node_open(O_NONBLOCK);
+	check(poll(&p, 1, 5000) == 1 && ask(fd, XS_READ, 1, 0, LIT("domid")) &&
+	      frame_get(fd, &f, 5000), "when they have gone, another is answered in 5 s");
+	close(fd);
+	for (i = 0; i < 1200 && stat_of("device_files"); i++)
+		usleep(50000);
+	check(stat_of("device_files") == 0, "all are done at last");
+}
+
 #define THREADS		32
 #define CALLS		200
 
@@ -740,6 +794,7 @@ static const struct {
 	{ "pileup", t_pileup },
 	{ "nonblock", t_nonblock },
 	{ "unread", t_unread },
+	{ "closed", t_closed },
 	{ "threads", t_threads },
 	{ "quota", t_quota },
 	{ "shared", t_shared },
