@@ -6,7 +6,10 @@
  *   throw SEED SECONDS PROCESSES FILE…    as we are; each call on one of FILE…
  *   throw nobody FILE…                    as nobody: which can be opened for writing, or read?
  *
- * Frames for the store are thrown too, whole, cut and with bits of them turned. All is done with
+ * The first FILE is the store's node. Frames are thrown too, whole, cut and with bits of them
+ * turned; and after that, for a quarter as long, sound ones: where a stream has been torn no watch
+ * and no transaction comes to be (make coverage T=hostile-user@2 tells). Not both at once: together
+ * they end xenstored of Xen 4.17 by an assertion of its own (SIGABRT). All is done with
  * O_NONBLOCK; a call that does not return within CALL_SECONDS, signal included, is a failure.
  * Prints TAP and no plan.
  */
@@ -26,11 +29,14 @@
 #include <time.h>
 #include <unistd.h>
 #include <xen/io/xs_wire.h>
+#include "frame.h"
 #include "tap.h"
 
 #define FILES		6	/* that a process has open */
 #define CALL_SECONDS	10
 #define NOBODY		65534
+#define SESSION_FRAMES	40
+#define REPLY_MS	200
 
 static char **names;
 static int nnames;
@@ -66,6 +72,60 @@ static void *somewhere(char *good)
 	default:
 		return good;
 	}
+}
+
+/* A request as a client asks it, in the transaction @tx or in none. */
+static bool ask(int fd, uint32_t tx)
+{
+	static const struct {
+		uint32_t type;
+		const char *text;
+		size_t len;
+	} asked[] = {
+#define ASKED(type, text) { type, text, sizeof(text) }
+		ASKED(XS_WATCH, "data/session\0T"), ASKED(XS_WATCH, "data/session\0x1"),
+		ASKED(XS_WATCH, "data\0T"), ASKED(XS_WATCH, "@releaseDomain\0T"),
+		ASKED(XS_WATCH, "data/session\0T\0" "2"), ASKED(XS_WATCH, "rogue//\0T"),
+		ASKED(XS_UNWATCH, "data/session\0T"), ASKED(XS_UNWATCH, "data\0T"),
+		ASKED(XS_UNWATCH, "data/none\0T"), ASKED(XS_RESET_WATCHES, ""),
+		ASKED(XS_WRITE, "data/session\0value"), ASKED(XS_WRITE, "data/session/a\0"),
+		ASKED(XS_READ, "data/session"), ASKED(XS_READ, "domid"),
+		ASKED(XS_DIRECTORY, "data"), ASKED(XS_DIRECTORY_PART, "data\0" "0"),
+		ASKED(XS_MKDIR, "data/session"), ASKED(XS_RM, "data/session"),
+		ASKED(XS_GET_PERMS, "data"), ASKED(XS_TRANSACTION_START, ""),
+		ASKED(XS_TRANSACTION_END, "T"), ASKED(XS_TRANSACTION_END, "F"),
+#undef ASKED
+	};
+	unsigned int i = below(sizeof(asked) / sizeof(asked[0]));
+
+	return frame_put(fd, asked[i].type, random(), tx, asked[i].text, asked[i].len);
+}
+
+/* The number of a transaction, begun at a node where nothing has been asked; 0 for none. */
+static uint32_t begun(int fd)
+{
+	struct frame f;
+
+	if (!frame_put(fd, XS_TRANSACTION_START, 1, 0, "", 1) || !frame_get(fd, &f, REPLY_MS) ||
+	    f.hdr.type != XS_TRANSACTION_START)
+		return 0;
+	return strtoul(f.data, NULL, 10);
+}
+
+/* The node opened, asked things that make sense, more than are read; closed wherever that is. */
+static ssize_t throw_session(int *unused, char *unused_too)
+{
+	static struct frame f;
+	int i, good = 0, fd = open(names[0], O_RDWR | O_NONBLOCK);
+	uint32_t tx = below(2) ? begun(fd) : 0;
+
+	for (i = below(SESSION_FRAMES); i > 0; i--) {
+		good += ask(fd, below(2) ? tx : 0);
+		if (below(2))
+			frame_get(fd, &f, below(4));
+	}
+	close(fd);
+	return good ? 0 : -1;
 }
 
 /* A message as a client writes it, or nearly. Returns its length. */
@@ -164,7 +224,9 @@ static ssize_t throw_one(int *at, char *buf)
 	}
 }
 
-static void run(int number, unsigned int seed, time_t end)
+typedef ssize_t throws(int *at, char *buf);
+
+static void run(throws *one, int number, unsigned int seed, time_t end)
 {
 	static char buf[1 << 17];
 	int fd[FILES], i;
@@ -174,13 +236,13 @@ static void run(int number, unsigned int seed, time_t end)
 		fd[i] = open(names[below(nnames)], O_RDWR | O_NONBLOCK);
 	while (time(NULL) < end) {
 		alarm(CALL_SECONDS);
-		sums[number].good += throw_one(&fd[below(FILES)], buf) >= 0;
+		sums[number].good += one(&fd[below(FILES)], buf) >= 0;
 		sums[number].calls++;
 	}
 	_exit(0);
 }
 
-static void throw_all(unsigned int seed, int seconds, int processes)
+static void throw_all(throws *one, unsigned int seed, int seconds, int processes)
 {
 	struct sigaction act = { .sa_handler = on_alarm };	/* a call that sleeps ends */
 	time_t end = time(NULL) + seconds, late = end + 2 * CALL_SECONDS;
@@ -192,7 +254,7 @@ static void throw_all(unsigned int seed, int seconds, int processes)
 	sigaction(SIGALRM, &act, NULL);
 	for (i = 0; i < processes; i++)
 		if (!fork())
-			run(i, seed, end);
+			run(one, i, seed, end);
 	while (over < processes && time(NULL) < late) {
 		if (waitpid(-1, NULL, WNOHANG) > 0)
 			over++;
@@ -203,9 +265,10 @@ static void throw_all(unsigned int seed, int seconds, int processes)
 		calls += sums[i].calls;
 		good += sums[i].good;
 	}
+	munmap((void *)sums, processes * sizeof(*sums));
 	printf("# seed %u: %lu calls, %lu of them went well\n", seed, calls, good);
 	check(over == processes, "all %d processes came back from all calls", processes);
-	check(calls > 1000 && good > 100, "they have called, and not all was refused");
+	check(calls > 100 && good > 20, "they have called, and not all was refused");
 }
 
 static void as_nobody(void)
@@ -238,7 +301,8 @@ int main(int argc, char **argv)
 	} else if (argc > 4) {
 		names = argv + 4;
 		nnames = argc - 4;
-		throw_all(atoi(argv[1]), atoi(argv[2]), atoi(argv[3]));
+		throw_all(throw_one, atoi(argv[1]), atoi(argv[2]), atoi(argv[3]));
+		throw_all(throw_session, atoi(argv[1]), 2 + atoi(argv[2]) / 4, atoi(argv[3]));
 	} else {
 		fprintf(stderr, "throw SEED SECONDS PROCESSES FILE…, throw nobody FILE…\n");
 		return 2;
