@@ -30,7 +30,7 @@ for name in order errors; do
 	stop_if_reported
 done
 # Two processors have to be in the same line at once, and KCSAN has to look just then.
-for round in 1 2 3 4; do
+for round in 1 2; do
 	tap ./xenbus_raw threads
 	stop_if_reported
 	if [ ! -e $kcsan ] || dmesg | grep -q 'KCSAN: .*xsfront'; then
