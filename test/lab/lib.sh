@@ -274,6 +274,7 @@ await() {
 		fi
 	done <$lab_fifo
 	kill $lab_watcher 2>/dev/null
+	wait $lab_watcher 2>/dev/null	# it has the store's node open, and rmmod may be next
 	rm -f $lab_fifo
 	[ $lab_found -eq 0 ] || echo "# '$1' has not come from the other end"
 	return $lab_found
