@@ -77,7 +77,7 @@ static void file_free(struct kref *ref)
 	xa_destroy(&f->transactions);
 	kfree(f->frame);
 	kfree(f);
-	if (atomic_dec_return(&n_closed) < CLOSED_MAX)
+	if (atomic_dec_return(&n_closed) == CLOSED_MAX - 1)
 		wake_up_all(&fewer_closed);
 	if (atomic_dec_and_test(&n_files))
 		wake_up_all(&no_files);

@@ -122,6 +122,11 @@ static int start_once(struct xs_tx *tx, u32 who)
 	return err;
 }
 
+static bool nobody_wants(const bool *unwanted)
+{
+	return unwanted && READ_ONCE(*unwanted);
+}
+
 /**
  * xs_tx_start() - open a transaction at the server
  * @tx: takes its id, never 0, and the connection that it belongs to
@@ -151,8 +156,8 @@ int xs_tx_start(struct xs_tx *tx, u32 who, const bool *unwanted)
 		if ((err != -ENOSPC && err != -EDQUOT) || !others || left <= 0)
 			return err;
 		left = wait_event_killable_timeout(ended, READ_ONCE(n_ended) != seen ||
-						   (unwanted && READ_ONCE(*unwanted)), left);
-		if (left < 0 || (unwanted && READ_ONCE(*unwanted)))
+						   nobody_wants(unwanted), left);
+		if (left < 0 || nobody_wants(unwanted))
 			return -EINTR;
 		if (!left)
 			return err;

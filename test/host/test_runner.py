@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which lab tests make test runs (test/run), with debug kernels and without."""
-import importlib.machinery
-import importlib.util
 import json
 import sys
 import tempfile
@@ -11,15 +9,13 @@ from unittest import mock
 
 TOP = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(TOP / "scripts"))
+sys.path[:0] = [str(TOP / "test"), str(TOP / "scripts")]
 
+import script  # noqa: E402
 from xslab import debugkernel  # noqa: E402
 from xslab.packages import Store  # noqa: E402
 
-loader = importlib.machinery.SourceFileLoader("runner", str(TOP / "test" / "run"))
-spec = importlib.util.spec_from_loader("runner", loader)
-runner = sys.modules["runner"] = importlib.util.module_from_spec(spec)
-loader.exec_module(runner)
+runner = script.load("runner", TOP / "test/run")
 
 
 def lab_tests(head):

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
 """The bugs that debug kernels have to see (test/seeded): that they can be planted and built."""
-import importlib.machinery
-import importlib.util
 import re
 import sys
 import tempfile
@@ -11,11 +9,10 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(TOP / "test"))
+import script  # noqa: E402
 import tree  # noqa: E402
 
-loader = importlib.machinery.SourceFileLoader("seeded", str(TOP / "test/seeded/prove"))
-seeded = sys.modules["seeded"] = importlib.util.module_from_spec(importlib.util.spec_from_loader("seeded", loader))
-loader.exec_module(seeded)
+seeded = script.load("seeded", TOP / "test/seeded/prove")
 
 
 class Sources(unittest.TestCase):

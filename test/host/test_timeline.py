@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Tests of scripts/xs-timeline: recordings of both kinds, charts of both kinds, bad input."""
 import contextlib
-import importlib.machinery
-import importlib.util
 import io
 import re
 import subprocess
@@ -15,11 +13,10 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parents[2]
 PROGRAM = TOP / "scripts/xs-timeline"
 sys.dont_write_bytecode = True
-_loader = importlib.machinery.SourceFileLoader("xs_timeline", str(PROGRAM))
-_spec = importlib.util.spec_from_loader("xs_timeline", _loader)
-timeline = importlib.util.module_from_spec(_spec)
-sys.modules["xs_timeline"] = timeline
-_loader.exec_module(timeline)
+sys.path.insert(0, str(TOP / "test"))
+import script  # noqa: E402
+
+timeline = script.load("xs_timeline", PROGRAM)
 
 HEADER = "# xsfront frames 1: number seconds who direction type path req_id tx_id bytes us result value\n"
 BACK = "/local/domain/0/backend/vif/1/0/state"

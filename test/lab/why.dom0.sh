@@ -5,12 +5,13 @@
 . ./lib.sh
 . ./front.sh
 
-# connect TYPE NUMBER: a device whose backend goes by the handshake, until both are Connected.
+front_is() { wait_for 10 sh -c "[ \"\$(xenstore-read $(front_of "$1" "$2")/state)\" = $3 ]"; }
+
+# connect TYPE NUMBER: a device whose backend goes by the handshake until it is Connected.
 connect() {
 	device "$1" "$2" state=2 sectors=1 | ./front_dom0 batch
-	wait_for 10 sh -c "[ \"\$(xenstore-read $(front_of "$1" "$2")/state)\" = 3 ]"
+	front_is "$1" "$2" 3
 	back "$1" "$2" state 4
-	wait_for 10 sh -c "[ \"\$(xenstore-read $(front_of "$1" "$2")/state)\" = 4 ]"
 }
 
 node=/local/domain/0/error/backend/echo/$GUEST/1/error
@@ -50,16 +51,16 @@ ok "what the guest named was done" tell mended
 
 await close
 # The front's turn: Closing. A backend that does not follow.
-device test 4 state=2 sectors=1 | ./front_dom0 batch
-wait_for 10 sh -c "[ \"\$(xenstore-read $(front_of test 4)/state)\" = 3 ]"
-back test 4 state 4
+connect test 4
 ok "the guest has seen who does not close" await fail
 device test 6 state=2 sectors=1 | ./front_dom0 batch
 ok "the guest has seen who fails" await hang 60
 device test 5 state=2 sectors=1 | ./front_dom0 batch
 ok "the guest has seen who does not come back" await reconf 30
 connect test 7
+front_is test 7 4
 connect echo 20
+front_is echo 20 4
 back echo 20 state 7
 ok "the guest has seen who changes its keys" await silence 30
 pid=$(pidof xenstored)
