@@ -7,7 +7,6 @@ echo "waiting for the frontend
 * front Initialising, back InitWait
 front Initialised, back InitWait
 front Initialised, back Connected
-* front Initialised, back Connected
 front Connected, back Connected
 front Connected, back Connected" | patterns "echo_back: backend/echo/$GUEST/0: " >up
 echo "front Closing, back Connected
@@ -19,7 +18,6 @@ front Closed, back Closed
 front Initialising, back InitWait
 front Initialised, back InitWait
 front Initialised, back Connected
-* front Initialised, back Connected
 front Connected, back Connected
 front Connected, back Connected" | patterns "echo_back: backend/echo/$GUEST/0: " >once_more
 
