@@ -25,18 +25,9 @@ stop_if_reported
 printf '\002\000\000\000\001\000\000\000\000\000\000\000\377\377\377\377' >/tmp/long
 fails "a frame that is too long is none" 1 dd if=/tmp/long of=/dev/xen/xenbus bs=16
 stop_if_reported
-for name in order errors; do
+for name in order errors threads; do
 	tap ./xenbus_raw $name
 	stop_if_reported
-done
-# Two processors have to be in the same line at once, and KCSAN has to look just then.
-for round in 1 2; do
-	tap ./xenbus_raw threads
-	stop_if_reported
-	if [ ! -e $kcsan ] || dmesg | grep -q 'KCSAN: .*xsfront'; then
-		echo "# $round rounds of threads"
-		break
-	fi
 done
 
 mkfifo /tmp/watch
