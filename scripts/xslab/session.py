@@ -147,7 +147,7 @@ class Session:
         if word == "step":
             self.step = rest
         elif word == "waiting":
-            self.waiting = True
+            self.waiting = not self.facts.broken
         elif word == "accepted":
             self.accepted = True
             self.step = "dom0 has the work"

@@ -395,6 +395,18 @@ class Sessions(unittest.TestCase):
         self.assertEqual(judge(facts).status, 0)
         self.assertEqual(printed, b"all well\n")
 
+    def test_a_guest_that_never_waits(self):
+        for script, waits in ((b"waiting\n", True), (b"broken guest has ended\nwaiting\n", False)):
+            fake = FakeMachine()
+            with tempfile.TemporaryDirectory() as folder:
+                out = Output(Path(folder), True, False, None)
+                session = Session(fake, out, Limits(command=1, boot=1), True)
+                fake.far["control"].sendall(script)
+                session.run(until_waiting=True)
+                out.close()
+            fake.close()
+            self.assertEqual(session.waiting, waits, script)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -3,10 +3,15 @@
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
+# The watch on the frontend's state has a first event, before those of what is written. It tells
+# that there is something to read, not what: when dom0 is late, that is Initialised already, and is
+# read once more at the event of its own.
 echo "waiting for the frontend
 * front Initialising, back InitWait
 front Initialised, back InitWait
 front Initialised, back Connected
+? front Initialised, back Connected
+? front Initialised, back Connected
 front Connected, back Connected
 front Connected, back Connected" | patterns "echo_back: backend/echo/$GUEST/0: " >up
 echo "front Closing, back Connected
