@@ -30,8 +30,8 @@ class Shape(machine.Shape):
     PROCESSOR: ClassVar[tuple[str, ...]] = ("-machine", "virt,virtualization=on,gic-version=3", "-cpu", "cortex-a57")
 
     @staticmethod
-    def of(_hvm: bool, guest_memory: int, icount: bool, store: str) -> "Shape":
-        dom0 = 512
+    def of(_hvm: bool, guest_memory: int, icount: bool, store: str, saved: bool = False) -> "Shape":
+        dom0 = 512 + (2 * guest_memory if saved else 0)
         return Shape(dom0 + 2 * guest_memory + 512, dom0, icount, store)
 
     def boot_arguments(self, images: Images, initrd: Path, waiting: bool) -> list[str]:

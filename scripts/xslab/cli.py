@@ -172,6 +172,7 @@ def parser() -> argparse.ArgumentParser:
     dom0.add_argument("--dom0", metavar="COMMAND", help="runs in dom0 beside the guest's command")
     dom0.add_argument("--dom0-before", metavar="COMMAND", help="runs in dom0 before the guest is made")
     dom0.add_argument("--dom0-add", action="append", default=[], metavar="[NAME=]FILE", help="like --add, for dom0")
+    dom0.add_argument("--saved", action="store_true", help="it has room for a file that the guest is saved to")
     dom0.add_argument("--store", default="xenstored", choices=["xenstored", "oxenstored"], help="the XenStore server")
     how = do.add_argument_group("how")
     how.add_argument("--timeout", type=_seconds, default=120, metavar="SECONDS",
@@ -237,8 +238,8 @@ def _run(options: argparse.Namespace) -> int:
         dom0=options.dom0, before=options.dom0_before, insmod=not options.no_insmod, modparams=options.modparam,
         memory=options.memory or (debug or store.platform).memory, vcpus=options.vcpus, cmdline=options.cmdline,
         guest_conf=options.guest_conf, store=options.store, kernel=options.kernel,
-        kernel_cmdline=debug.cmdline if debug else "", icount=options.icount, modules=options.modules, add=options.add,
-        extras=sorted(set(options.extras)), dom0_add=options.dom0_add)
+        kernel_cmdline=debug.cmdline if debug else "", icount=options.icount, saved=options.saved,
+        modules=options.modules, add=options.add, extras=sorted(set(options.extras)), dom0_add=options.dom0_add)
     manner = run.Manner(timeout=options.timeout, cold=options.cold, quiet=options.quiet, verbose=options.verbose,
                         events=options.events, show_logs=options.logs)
     return run.Runner(store, source_dir(options.src), wish, manner).run()

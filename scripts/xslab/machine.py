@@ -46,8 +46,9 @@ class Shape:
     PROCESSOR: ClassVar[tuple[str, ...]] = ("-machine", "q35", "-cpu", CPU)
 
     @staticmethod
-    def of(hvm: bool, guest_memory: int, icount: bool, store: str) -> "Shape":
-        dom0 = 480 if hvm else 352
+    def of(hvm: bool, guest_memory: int, icount: bool, store: str, saved: bool = False) -> "Shape":
+        # Files of dom0's, a saved guest too, lie in memory, of which they may take the half.
+        dom0 = (480 if hvm else 352) + (2 * guest_memory if saved else 0)
         # Room for the guest, one more of its size, Xen itself and the shadow of a device model.
         return Shape(dom0 + 2 * guest_memory + 320, dom0, icount, store)
 

@@ -46,6 +46,7 @@ class Wish:
     kernel: str = "6.1"
     kernel_cmdline: str = ""  # what that kernel wants, before the user's
     icount: bool = False
+    saved: bool = False  # to a file in dom0
     modules: list[str] = field(default_factory=list)  # folders of build.ON_REQUEST
     add: list[str] = field(default_factory=list)
     extras: list[str] = field(default_factory=list)

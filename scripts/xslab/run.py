@@ -48,7 +48,7 @@ class Runner:
         self.store, self.wish, self.manner = store, wish, manner
         self.foreign = store.platform.foreign
         make_shape = arm64.Shape.of if self.foreign else machine.Shape.of
-        self.shape = make_shape(wish.type == "hvm", wish.memory, wish.icount, wish.store)
+        self.shape = make_shape(wish.type == "hvm", wish.memory, wish.icount, wish.store, wish.saved)
         self.qemu = "" if self.foreign else machine.qemu_version()
         self.debug = debugkernel.DEBUG_KERNELS.get(wish.kernel)
         built = build.build(store, wish.kernel, source)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# lab: --type pv --attach share
-# lab: --type pvh --attach share --store oxenstored
+# lab: --type pv --attach share --saved
+# lab: --type pvh --attach share --store oxenstored --saved
 # timeout: 120
 #
 # share-save.sh - a stock guest with the module in is saved and restored (xl save, xl restore): it
