@@ -47,6 +47,11 @@ KNOWN = (
           (r"is trying to acquire lock:$", r"\(hrtimer_bases\.lock\).*, at: hrtimer_interrupt\+",
            r"lock\(tk_core\.seq\.seqcount\);$", r"^RIP: 0010:timekeeping_update\+",
            r"EFLAGS: 00000[014589cd][0-9a-f]{2}$")),
+    # Around a suspension xs_suspend() keeps watches from being set, then replies from coming; who writes to
+    # /dev/xen/xenbus keeps the latter's lock from its thread while a watch is set. Seen in guests that are saved.
+    Known("the kernel's xenbus takes its own locks in a ring", r"^WARNING: possible circular locking dependency",
+          (r"is trying to acquire lock:$", r"\(xs_watch_rwsem\).*, at: register_xenbus_watch\+",
+           r"\(&u->msgbuffer_mutex\).*, at: xenbus_file_write\+", r"^ +xs_suspend\+", r"^ +xenbus_dev_queue_reply\+")),
     # Where the kernel has no memory for a class, class_create() of 6.1 forgets to free its name.
     Known("a class's name leaks where its kobject had no memory", r"^kmemleak: \d+ new suspected",
           (r"kobject_set_name\+0x", r"__class_register\+0x", r"__class_create\+0x",

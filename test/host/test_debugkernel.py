@@ -132,6 +132,19 @@ RIP: 0010:native_safe_halt+0x13/0x20
 RSP: 0018:ffffffff82807db8 EFLAGS: 00000246
 """
 
+# Cut down from a run: the kernel's own locks, where a guest has been saved and a watch is set at the kernel's node.
+RING_OF_LOCKS = """\
+WARNING: possible circular locking dependency detected
+6.1.192-pvdbg #1 Tainted: G           O
+xenstore-watch/303 is trying to acquire lock:
+ffffffff81fb4250 (xs_watch_rwsem){++++}-{3:3}, at: register_xenbus_watch+0x4d/0x150
+ffff888003c42068 (&u->msgbuffer_mutex){+.+.}-{3:3}, at: xenbus_file_write+0x2f/0x650
+-> #2 (&u->msgbuffer_mutex){+.+.}-{3:3}:
+       xenbus_dev_queue_reply+0x3b/0x2f0
+-> #1 (xs_response_mutex){+.+.}-{3:3}:
+       xs_suspend+0x61/0xe0
+"""
+
 
 def known(text):
     """The names of the known reports in a console's text."""
@@ -152,6 +165,14 @@ class KnownReports(unittest.TestCase):
         for gone in (3, 5, 8, 9):
             text = "\n".join(lines[:gone] + lines[gone + 1:])
             self.assertEqual(len(found(text)), 1, lines[gone])
+
+    def test_the_kernels_own_locks_around_a_suspension(self):
+        self.assertEqual((found(RING_OF_LOCKS), len(known(RING_OF_LOCKS))), ([], 1))
+        lines = RING_OF_LOCKS.splitlines()
+        for gone in (2, 3, 4, 6, 8):
+            self.assertEqual(len(found("\n".join(lines[:gone] + lines[gone + 1:]))), 1, lines[gone])
+        ours = RING_OF_LOCKS.replace("xs_suspend+0x61/0xe0", "xs_suspend+0x61/0xe0 [xsfront]")
+        self.assertEqual(len(found(ours)), 1)
 
     def test_of_leaks_each_object_is_looked_at(self):
         known_leak = ("leak: unreferenced object 0xffff8880034aa5b8 (size 8):\n"
