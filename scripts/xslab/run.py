@@ -140,19 +140,29 @@ class Runner:
             if not mine:
                 return
             say(f"booting {'dom0 and a waiting guest' if waiting_guest else 'dom0'} for a snapshot (once)")
-            with machine.Machine(self.shape, self.where / "qemu-snapshot.log") as vm:
-                stage = payload.stage_tree(self.wish, waiting_guest, self.store, self.image.present())
-                self._boot(vm, stage, waiting=True)
-                session = self._session(vm)
-                facts = session.run(until_waiting=True)
-                (self.where / "initrd").unlink(missing_ok=True)
-                if not session.waiting:
-                    self.step = session.step
-                    why = facts.broken or facts.machine_ended or "no progress"
-                    raise LabError(f"no snapshot: {why}; it stood at: {self.step}; log: {self.where}")
-                time.sleep(SETTLE)
-                snapshot.save(vm, place, " ".join([self.wish.type, self.wish.store]))
+            why = self._boot_and_save(place, waiting_guest)
+            if why and self.step == "guest boots":
+                # Nothing of a run's is in that guest yet: the emulator has lost it.
+                say(f"{why}; it stood at: {self.step}; once more")
+                why = self._boot_and_save(place, waiting_guest)
+            if why:
+                raise LabError(f"no snapshot: {why}; it stood at: {self.step}; log: {self.where}")
             snapshot.make_room(self.store.cache, place)
+
+    def _boot_and_save(self, place: snapshot.Snapshot, waiting_guest: bool) -> str:
+        """One try at a snapshot; gives why there is none."""
+        with machine.Machine(self.shape, self.where / "qemu-snapshot.log") as vm:
+            stage = payload.stage_tree(self.wish, waiting_guest, self.store, self.image.present())
+            self._boot(vm, stage, waiting=True)
+            session = self._session(vm)
+            facts = session.run(until_waiting=True)
+            (self.where / "initrd").unlink(missing_ok=True)
+            self.step = session.step
+            if not session.waiting:
+                return facts.broken or facts.machine_ended or "no progress"
+            time.sleep(SETTLE)
+            snapshot.save(vm, place, " ".join([self.wish.type, self.wish.store]))
+            return ""
 
     def _from(self, place: snapshot.Snapshot) -> RunFacts | None:
         """A run from a snapshot; None if that was of no use, and then it is gone."""

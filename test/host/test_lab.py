@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import types
 import unittest
 from pathlib import Path
 
@@ -406,6 +407,38 @@ class Sessions(unittest.TestCase):
                 out.close()
             fake.close()
             self.assertEqual(session.waiting, waits, script)
+
+
+class TriesAtASnapshot(unittest.TestCase):
+    def make(self, *tries):
+        """What becomes of making one whose tries end like this: why not, and where it stood."""
+        with tempfile.TemporaryDirectory() as folder:
+            left = list(tries)
+
+            def one_try(_place, _waiting_guest):
+                why, runner.step = left.pop(0)
+                return why
+
+            runner = run.Runner.__new__(run.Runner)
+            runner.store = types.SimpleNamespace(cache=Path(folder))
+            runner.where = Path(folder)
+            runner._boot_and_save = one_try
+            (Path(folder) / "snapshots").mkdir()
+            with contextlib.redirect_stderr(io.StringIO()):
+                runner._make(snapshot.Snapshot(Path(folder) / "snapshots" / "x"), True)
+            return left
+
+    def test_a_guest_that_is_lost_while_it_boots_has_one_more(self):
+        lost = ("guest has ended before it came to wait", "guest boots")
+        self.assertEqual(self.make(("", "guest boots"), lost), [lost])
+        self.assertEqual(self.make(lost, ("", "guest boots"), lost), [lost])
+        with self.assertRaisesRegex(paths.LabError, "has ended before"):
+            self.make(lost, lost)
+
+    def test_nothing_else_has(self):
+        for why in (("xl create guest: no memory", "create guest"), ("no progress", "Xen boots")):
+            with self.assertRaisesRegex(paths.LabError, why[0]):
+                self.make(why)
 
 
 if __name__ == "__main__":
