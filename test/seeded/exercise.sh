@@ -15,9 +15,14 @@ stop_if_reported() {
 	fi
 }
 
-# KCSAN looks at one access of so many; it is told here and not at boot, which would take minutes.
-kcsan=/sys/module/kcsan/parameters/skip_watch
-[ ! -e $kcsan ] || echo 400 >$kcsan
+# KCSAN looks at one access of so many, for so many microseconds, in which the other processor has
+# to come by, also on a busy machine. It is told here and not at boot, which would take minutes.
+kcsan=/sys/module/kcsan/parameters
+if [ -e $kcsan ]; then
+	echo 400 >$kcsan/skip_watch
+	echo 1000 >$kcsan/udelay_task
+	echo 1000 >$kcsan/udelay_interrupt
+fi
 
 ok "a value is written" xenstore-write data/a 1
 is "and read" "$(xenstore-read data/a)" 1
