@@ -7,17 +7,21 @@
  *
  * Away: online = 0, state = Closing, both at once; wait until the backend is Closed, remove both
  * directories. A backend that is Closed already, since its frontend has left, is not told to close,
- * as libxl does not: Linux's blkback then waits for ever for a frontend to close once more.
+ * as libxl does not: Linux's blkback then waits for ever for a frontend to close once more. It
+ * keeps its device until it has seen that the directory is gone, and takes one that is made before
+ * for the old one: so wait until the device has left its bus; a uevent of the kernel's tells of it.
  * Back: both directories, with the keys that they had; wait until the backend is Connected. A wait
  * of more than 20 s is a failure.
  */
 #include <fcntl.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include <xen/io/xs_wire.h>
@@ -139,6 +143,36 @@ static void await(const char *back, const char *state)
 	}
 }
 
+/* A socket that hears what the kernel says of its devices. */
+static int uevents(void)
+{
+	struct sockaddr_nl all = { .nl_family = AF_NETLINK, .nl_groups = 1 };
+	int s = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_KOBJECT_UEVENT);
+
+	if (s < 0 || bind(s, (struct sockaddr *)&all, sizeof(all)))
+		die("cannot hear of", "devices");
+	return s;
+}
+
+/* Waits until dom0's kernel has no such device any more. It leaves its bus before it is told of. */
+static void await_gone(const char *guest, const char *id)
+{
+	struct pollfd more = { .fd = uevents(), .events = POLLIN };
+	time_t deadline = time(NULL) + WAIT_SECONDS;
+	char path[128], event_text[4096];
+
+	snprintf(path, sizeof(path), "/sys/bus/xen-backend/devices/vbd-%s-%s", guest, id);
+	while (!access(path, F_OK)) {
+		int left = (int)(deadline - time(NULL));
+
+		if (left <= 0 || poll(&more, 1, left * 1000) <= 0)
+			die("a device that does not go:", path);
+		/* An error says that more came than it holds: then, too, look again. */
+		recv(more.fd, event_text, sizeof(event_text), 0);
+	}
+	close(more.fd);
+}
+
 static void ask_to_close(const char *back)
 {
 	char path[256];
@@ -208,6 +242,7 @@ int main(int argc, char **argv)
 		await(back, "6");
 		drop(front);
 		drop(back);
+		await_gone(argv[1], argv[2]);
 		make(front, argv[1], "0");
 		make(back, "0", argv[1]);
 		put_all(front, front_keys, front_values);
