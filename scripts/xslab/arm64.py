@@ -34,13 +34,12 @@ class Shape(machine.Shape):
         dom0 = 512 + (2 * guest_memory if saved else 0)
         return Shape(dom0 + 2 * guest_memory + 512, dom0, icount, store)
 
-    def boot_arguments(self, images: Images, initrd: Path, waiting: bool) -> list[str]:
+    def boot_arguments(self, waiting: bool) -> list[str]:
         xen = (f"console=dtuart dtuart=/pl011@9000000 dom0_mem={self.dom0_memory}M dom0_max_vcpus=1 "
                "loglvl=warning guest_loglvl=warning sched=credit")
-        dom0 = self.dom0_words(images, initrd)
-        return ["-kernel", str(images.xen), "-append", xen,
-                "-device", f"guest-loader,addr={KERNEL_AT:#x},kernel={images.vmlinux},bootargs={dom0}",
-                "-device", f"guest-loader,addr={INITRD_AT:#x},initrd={initrd}"]
+        return ["-kernel", "xen", "-append", xen,
+                "-device", f"guest-loader,addr={KERNEL_AT:#x},kernel=vmlinux,bootargs={self.dom0_words(waiting)}",
+                "-device", f"guest-loader,addr={INITRD_AT:#x},initrd=initrd"]
 
 
 def _compile(cross: str, name: str, target: Path) -> None:

@@ -103,6 +103,8 @@ def _make(kernel: GuestKernel, compiler: str, folder: Path, copy: Path, symbols:
         command.append(f"KBUILD_EXTRA_SYMBOLS={symbols}")
     dropped = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARCH", "CROSS_COMPILE")
     env = {k: v for k, v in os.environ.items() if k not in dropped}
+    # What is built is the same wherever that is: the names of files are in warnings, and of other lengths elsewhere.
+    env["KCFLAGS"] = f"{env.get('KCFLAGS', '')} -ffile-prefix-map={copy}/="
     done = subprocess.run(command, capture_output=True, text=True, env=env, stdin=subprocess.DEVNULL)
     text = (done.stdout + done.stderr).replace(f"{copy}/", "")
     with open(log, "a") as out:

@@ -99,9 +99,12 @@ class Runner:
 
     def _boot(self, vm: machine.Machine, tree: FileTree, waiting: bool) -> None:
         """Start the machine afresh, with a tree of files in dom0's initramfs."""
-        initrd = self.where / "initrd"
-        initrd.write_bytes(self.image.dom0.read_bytes() + tree.cpio())
-        vm.start([*self.shape.boot_arguments(self.image, initrd, waiting), *(AT_ONCE if self.wish.icount else [])])
+        files = {name: self.where / name for name in machine.BOOT_FILES}
+        for name, made in (("xen", self.image.xen), ("vmlinux", self.image.vmlinux)):
+            files[name].unlink(missing_ok=True)
+            files[name].symlink_to(made)
+        files["initrd"].write_bytes(self.image.dom0.read_bytes() + tree.cpio())
+        vm.start([*self.shape.boot_arguments(waiting), *(AT_ONCE if self.wish.icount else [])])
 
     def _cold(self) -> RunFacts:
         with machine.Machine(self.shape, self.where / "qemu.log") as vm:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import lzma
 import os
+import re
 import socket
 import struct
 import subprocess
@@ -21,7 +22,7 @@ sys.dont_write_bytecode = True
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
-from xslab import cli, elf, kernel, machine, paths, payload, run, snapshot  # noqa: E402
+from xslab import arm64, cli, elf, kernel, machine, paths, payload, run, snapshot  # noqa: E402
 from xslab.console import ConsoleParser, LineMaker, Piece  # noqa: E402
 from xslab.cpio import FileTree  # noqa: E402
 from xslab.output import Output  # noqa: E402
@@ -105,6 +106,13 @@ class Keys(unittest.TestCase):
                 self.key(store="oxenstored")]
         self.assertEqual(len(set(keys)), len(keys))
         self.assertEqual(self.key(), self.key())
+
+    def test_what_is_booted_has_the_same_name_in_every_run(self):
+        for shape in machine.Shape, arm64.Shape:
+            words = " ".join(shape.of(False, 128, True, "xenstored").boot_arguments(waiting=False))
+            files = {name for name in re.findall(r"[^ ,=]+", words) if name in machine.BOOT_FILES}
+            self.assertEqual(files, set(machine.BOOT_FILES))
+            self.assertEqual(re.findall(r"[^ ,=]*/[^ ,=]*", words.replace("/pl011@9000000", "")), ["/init"])
 
     def test_digest_keeps_parts_apart(self):
         self.assertNotEqual(paths.digest(["ab", "c"]), paths.digest(["a", "bc"]))
