@@ -5,7 +5,21 @@
 # In a share the disks are the kernel's.
 [ ! -e devices.sh ] || . ./devices.sh
 
+channels() { usage "$GUEST" | grep '^channels '; }
+count_channels() {
+	ok "the guest is there: $1" await "$1" 1500
+	before=$(channels)
+	like "its channels are counted" "$before" '[1-9]'
+	tell "$1-counted"
+}
+as_before() {
+	echo "before: $before, now: $(channels)"
+	[ "$(channels)" = "$before" ]
+}
+
+count_channels plain
 ok "the guest is ready" await ready 1500
+ok "it has no channel more" wait_for 10 as_before
 ok "the backend is inserted" insmod echo_back.ko
 ok "an echo device is made" activate.sh "$GUEST" echo 0
 if [ -e devices.sh ]; then
@@ -13,5 +27,7 @@ if [ -e devices.sh ]; then
 	ok "a disk is made" vbd_add "$GUEST" 51712 "$loop"
 fi
 tell made
+count_channels up
 ok "the guest has ended" await ended 1500
+ok "it has no channel more than with its devices before" wait_for 10 as_before
 plan

@@ -5,7 +5,8 @@
 # timeout: 400
 #
 # failnth.sh - memory that runs out: each allocation of each call fails once, and all else goes
-# well. test/prog/failnth.h says what is wanted of a call; the debug kernel says what has leaked.
+# well. test/prog/failnth.h says what is wanted of a call; the debug kernel says what memory has
+# leaked, and dom0's half which event channels.
 # shellcheck source-path=SCRIPTDIR
 . ./lib.sh
 
@@ -18,8 +19,17 @@ echo N >$faults/failslab/ignore-gfp-wait
 echo N >$faults/fail_page_alloc/ignore-gfp-wait
 echo 0 >$faults/fail_page_alloc/min-order
 
+# dom0 counts them, and again later.
+count_channels() {
+	ok "dom0 is told: $1" tell "$1"
+	ok "it has counted the channels" await "$1-counted"
+}
+
 ok "failwork.ko is inserted" insmod failwork.ko
 
+ok "the module is inserted" insmod xsfront.ko
+count_channels plain
+ok "it goes" rmmod xsfront
 echo "# the module, without devices"
 tap ./failnth_load module xsfront.ko
 node=/dev/xen/xenbus
@@ -39,8 +49,13 @@ if [ $node = /dev/xen/xenbus ]; then
 	ok "the disk comes" wait_for 30 test -b /dev/xsblka
 	tap ./failnth_io disk /dev/xsblka
 fi
+count_channels up
 # All of them would take a quarter of an hour, since most end in a wait of 5 s.
 tap ./failnth_load devices xsfront.ko 10
+ok "the echo device is back" wait_for 30 test -c /dev/xsecho0
+if [ $node = /dev/xen/xenbus ]; then
+	ok "the disk is back" wait_for 30 test -b /dev/xsblka
+fi
 
 ok "dom0 has ended" tell ended
 ok "rmmod" rmmod xsfront failwork

@@ -218,13 +218,28 @@ out:
 	xs_close(h);
 }
 
+static int killed_start(void *arg)
+{
+	struct worker *w = arg;
+	u32 tx;
+
+	allow_signal(SIGKILL);
+	send_sig(SIGKILL, current, 1);
+	w->err = xs_transaction_start(w->h, &tx);
+	flush_signals(current);
+	complete(&w->done);
+	return 0;
+}
+
 /*
- * The store falls silent at some time from now on, and speaks again later: dom0's half does that.
+ * The store falls silent at some time from now on, and speaks again later: dom0's half does that,
+ * and looks in the store's books for the transaction whose caller did not wait for its id.
  * Expects module parameter timeout=3.
  */
 static void test_mute_store(void)
 {
 	struct xs_handle *h = open_clean();
+	struct worker w = { .h = h };
 	ktime_t began, give_up = ktime_add_ms(ktime_get(), 60000);
 	s64 ms = 0;
 	int err = 0;
@@ -242,6 +257,9 @@ static void test_mute_store(void)
 	}
 	check_int(err, -ETIMEDOUT, "a call to a mute store times out");
 	check(ms >= 2900 && ms < 5000, "after 3 s (%lld ms)", ms);
+	check(start(&w, killed_start), "a thread that is killed while it opens a transaction");
+	join(&w);
+	check_int(w.err, -EINTR, "it waits for no store");
 	do {
 		err = xs_write(h, NO_TX, HERE "/m", "second", 6);
 	} while (err == -ETIMEDOUT && ktime_before(ktime_get(), give_up));
