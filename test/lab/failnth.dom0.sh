@@ -19,7 +19,7 @@ as_before() {
 
 count_channels plain
 ok "the guest is ready" await ready 1500
-ok "it has no channel more" wait_for 10 as_before
+ok "it has no channel more" wait_for 1 as_before
 ok "the backend is inserted" insmod echo_back.ko
 ok "an echo device is made" activate.sh "$GUEST" echo 0
 if [ -e devices.sh ]; then
@@ -29,5 +29,5 @@ fi
 tell made
 count_channels up
 ok "the guest has ended" await ended 1500
-ok "it has no channel more than with its devices before" wait_for 10 as_before
+ok "it has no channel more than with its devices before" wait_for 1 as_before
 plan
