@@ -440,7 +440,8 @@ static void post_done(struct xs_req *req)
  * @nvec: how many
  *
  * For what must be told to the store and can be waited for by nobody: the end of a watch, of a
- * transaction. Where memory is short it waits all the same. Context: may sleep.
+ * transaction. It has no deadline: what a store that is slow is not told stays open there. Where
+ * memory is short it waits all the same. Context: may sleep.
  */
 void xs_client_post(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec)
 {
@@ -463,7 +464,7 @@ void xs_client_post(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nve
 	post->req.cap = sizeof(post->ok);
 	post->req.done = post_done;
 	post->req.epoch = tx.epoch;
-	post->req.deadline = get_jiffies_64() + xs_client_timeout();
+	post->req.left = true;
 	if (xs_out_init(&post->req.out, type, tx.id, &copy, 1) || xs_client_submit(&post->req))
 		kfree(post);
 }

@@ -77,6 +77,7 @@ static void start_done(struct xs_req *req)
 static void orphan_ended(struct xs_req *req)
 {
 	kfree(to_start(req));
+	xs_tx_over();
 }
 
 /* The late reply to a start that nobody waits for: end what it has started. */
@@ -88,7 +89,7 @@ static void orphan_started(struct xs_req *req)
 
 	if (req->result || xs_number(start->reply, req->len, &tx) ||
 	    xs_out_init(&req->out, XS_TRANSACTION_END, tx, &abort, 1)) {
-		kfree(start);
+		orphan_ended(req);
 		return;
 	}
 	req->epoch = xs_tx_epoch();
@@ -151,6 +152,8 @@ int xs_tx_start(struct xs_tx *tx, u32 who, const bool *unwanted)
 		err = start_once(tx, who);
 		if (!err)
 			return 0;
+		if (err == -ETIMEDOUT || err == -EINTR)
+			return err;	/* the orphan may be open, and ends as such */
 		others = count_refused(seen);
 		left = (long)(deadline - jiffies);
 		if ((err != -ENOSPC && err != -EDQUOT) || !others || left <= 0)
@@ -177,7 +180,8 @@ void xs_tx_look(void)
 /**
  * xs_tx_over() - a transaction has ended
  *
- * Called once for each that xs_tx_start() has opened, when the server has been told.
+ * Called once for each that xs_tx_start() has opened, when the server has been told, and for each
+ * start that was left to itself.
  * Context: any.
  */
 void xs_tx_over(void)
@@ -200,9 +204,10 @@ void xs_tx_over(void)
 void xs_tx_drop(struct xs_tx tx)
 {
 	const struct xs_vec abort = { "F", 2 };
+	u32 now = xs_tx_epoch();	/* before the look: of a later one nothing is sent */
 
 	if (xs_tx_at_server(tx)) {
-		tx.epoch = xs_tx_epoch();	/* the ring may be another one, the server is not */
+		tx.epoch = now;		/* the ring may be another one, the server is not */
 		xs_client_post(XS_TRANSACTION_END, tx, &abort, 1);
 	}
 	xs_tx_over();

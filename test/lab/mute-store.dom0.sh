@@ -10,7 +10,7 @@ ok "the store is stopped" kill -STOP "$store"
 sleep 7
 ok "the store goes on" kill -CONT "$store"
 like "it answers" "$(xenstore-read "/local/domain/$GUEST/name")" guest
-# Whose caller was killed before the store had answered: the late reply's is ended by the module.
+# One whose caller was killed before the store had answered, one that ended while the ring was full.
 none_open() { usage "$GUEST" | grep -x 'transactions 0'; }
 if pidof xenstored >/dev/null; then
 	ok "no transaction of the guest is open any more" wait_for 10 none_open

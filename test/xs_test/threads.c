@@ -231,19 +231,37 @@ static int killed_start(void *arg)
 	return 0;
 }
 
+/* A message that is longer than the ring, and goes on being sent when its caller has gone. */
+static int killed_write(void *arg)
+{
+	static const char big[4000];
+	struct worker *w = arg;
+
+	allow_signal(SIGKILL);
+	send_sig(SIGKILL, current, 1);
+	w->err = xs_write(w->h, NO_TX, HERE "/m", big, sizeof(big));
+	flush_signals(current);
+	complete(&w->done);
+	return 0;
+}
+
 /*
  * The store falls silent at some time from now on, and speaks again later: dom0's half does that,
- * and looks in the store's books for the transaction whose caller did not wait for its id.
+ * and looks in the store's books for transactions: one whose caller did not wait for its id, and
+ * one that ended when there was no room in the ring to say so.
  * Expects module parameter timeout=3.
  */
 static void test_mute_store(void)
 {
 	struct xs_handle *h = open_clean();
+	struct xs_handle *other = xs_open("other");
 	struct worker w = { .h = h };
 	ktime_t began, give_up = ktime_add_ms(ktime_get(), 60000);
 	s64 ms = 0;
 	int err = 0;
+	u32 tx;
 
+	check_int(xs_transaction_start(other, &tx), 0, "a transaction is open");
 	xs_write(h, NO_TX, HERE "/m", "first", 5);
 	while (!err && ktime_before(ktime_get(), give_up)) {
 		char buf[16];
@@ -260,6 +278,10 @@ static void test_mute_store(void)
 	check(start(&w, killed_start), "a thread that is killed while it opens a transaction");
 	join(&w);
 	check_int(w.err, -EINTR, "it waits for no store");
+	check(start(&w, killed_write), "one that is killed with a message in the ring's way");
+	join(&w);
+	check_int(w.err, -EINTR, "nor does that");
+	xs_close(other);
 	do {
 		err = xs_write(h, NO_TX, HERE "/m", "second", 6);
 	} while (err == -ETIMEDOUT && ktime_before(ktime_get(), give_up));
