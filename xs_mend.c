@@ -154,6 +154,8 @@ int xs_mend_reconnect(void)
 	} else {
 		xs_conn_restart(&client.conn, true);
 		xs_tx_none_left();
+		/* ends of old ones; their ids may soon be somebody's new ones */
+		xs_conn_end_transactions(&client.conn, -ECONNRESET);
 		if (client.shadow)
 			xs_shadow_renewed(client.shadow);
 		be_live(client.shadow && xs_shadow_asks_reconnect(client.shadow));

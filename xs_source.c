@@ -282,8 +282,8 @@ static int setting_end(struct setting *s, struct xs_sub *sub, int err)
 
 	if (!err) {
 		err = xs_client_wait(&s->req, &s->done, NULL);
-		/* A watch that was asked for too long ago may still come to be. */
-		if (err == -ETIMEDOUT || err == -EINTR)
+		/* One that was asked for too long ago, or in a lost stream, may come to be. */
+		if (err == -ETIMEDOUT || err == -EINTR || err == -ECONNRESET)
 			post_unwatch(source, source->id);
 	}
 	if (!err)
@@ -523,6 +523,7 @@ static void renew(struct xs_source *source, u32 id)
 	struct setting *s = kzalloc(sizeof(*s), GFP_KERNEL | __GFP_NOFAIL);
 
 	s->req.done = renewal_done;
+	s->req.left = true;	/* nobody waits: a store that loses it cannot stand in the way */
 	if (!setting_make(s, source, id) && !xs_client_queue(&s->req))
 		return;
 	source_put(source);
