@@ -282,8 +282,8 @@ static int setting_end(struct setting *s, struct xs_sub *sub, int err)
 
 	if (!err) {
 		err = xs_client_wait(&s->req, &s->done, NULL);
-		/* One that was asked for too long ago, or in a lost stream, may come to be. */
-		if (err == -ETIMEDOUT || err == -EINTR || err == -ECONNRESET)
+		/* A watch that was asked for too long ago may still come to be. */
+		if (err == -ETIMEDOUT || err == -EINTR)
 			post_unwatch(source, source->id);
 	}
 	if (!err)
