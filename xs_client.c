@@ -171,17 +171,18 @@ static const char *silence(void)
 static void look_if_stuck(void)
 {
 	unsigned long irq, long_ago;
-	int err = 0;
+	int err = 0, flags = 0;
 
 	spin_lock_irqsave(&client.lock, irq);
 	long_ago = jiffies - xs_client_timeout();
 	if (client.life == XS_LIVE && time_before_eq(client.answered_at, long_ago))
 		err = xs_conn_stuck(&client.conn, time_before_eq(client.heard_at, long_ago));
-	if (err)
+	if (err) {
 		xs_life_broken(err);
+		flags = pump_locked();	/* who leaves a share ends what is left */
+	}
 	spin_unlock_irqrestore(&client.lock, irq);
-	if (err)
-		xs_client_pump();	/* who leaves a share ends what is left */
+	pump_tail(flags);
 }
 
 /*

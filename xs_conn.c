@@ -523,23 +523,6 @@ static bool publish(struct xs_conn *conn)
 	return true;
 }
 
-/**
- * xs_conn_wind_up() - the connection is broken, and goes to somebody else
- * @conn: the connection, after xs_conn_break()
- *
- * Of a message that the server has in part the rest is sent, as far as there is room, and nothing
- * else. Of streams that are torn nothing is.
- *
- * Return: XS_PUMP_SIGNAL when the server has to be signalled, 0.
- */
-int xs_conn_wind_up(struct xs_conn *conn)
-{
-	if (!xs_out_left(&conn->orphan) || xs_conn_torn(conn) || xs_ring_look_room(&conn->req) <= 0)
-		return 0;
-	xs_out_push(&conn->orphan, &conn->req);
-	return publish(conn) ? XS_PUMP_SIGNAL : 0;
-}
-
 /* Returns whether the server has to be signalled, or a negative errno. */
 static int send(struct xs_conn *conn)
 {
@@ -694,6 +677,23 @@ static int seek_step(struct xs_conn *conn)
 	return step;
 }
 
+/* Goes on to the end of the message at hand, or of what is there. Returns what xs_in_step() does. */
+static int receive_step(struct xs_conn *conn)
+{
+	int step = conn->seeking ? seek_step(conn) : xs_in_step(&conn->in, &conn->rsp);
+
+	/* A message may have no payload: then no byte has to come to end it. */
+	while (step == XS_IN_HEADER) {
+		step = on_header(conn);
+		if (step < 0)
+			return step;
+		step = xs_in_step(&conn->in, &conn->rsp);
+	}
+	if (step == XS_IN_MESSAGE)
+		on_message(conn);
+	return step;
+}
+
 /* Returns whether the server has to be signalled, or a negative errno. */
 static int receive(struct xs_conn *conn)
 {
@@ -702,18 +702,9 @@ static int receive(struct xs_conn *conn)
 	if (unread < 0)
 		return unread;
 	while (conn->rsp.n && !conn->hold) {
-		step = conn->seeking ? seek_step(conn) : xs_in_step(&conn->in, &conn->rsp);
-		/* A message may have no payload: then no byte has to come to end it. */
-		while (step == XS_IN_HEADER) {
-			step = on_header(conn);
-			if (step < 0)
-				return step;
-			step = xs_in_step(&conn->in, &conn->rsp);
-		}
+		step = receive_step(conn);
 		if (step < 0)
 			return step;
-		if (step == XS_IN_MESSAGE)
-			on_message(conn);
 	}
 	conn->stats.bytes_in += (u32)unread - conn->rsp.n;
 	return xs_ring_publish_take(&conn->rsp);
@@ -758,4 +749,52 @@ int xs_conn_pump(struct xs_conn *conn)
 			return flags;
 	}
 	return flags | XS_PUMP_AGAIN;
+}
+
+/* ---- when it goes to somebody else ------------------------------------------------------ */
+
+/* Takes the rest of a message that has come in part. Returns whether to signal. */
+static bool wind_up_in(struct xs_conn *conn)
+{
+	int unread;
+
+	if (!conn->in.have || conn->in.whole || conn->seeking || conn->hold)
+		return false;
+	unread = xs_ring_look_unread(&conn->rsp);
+	if (unread <= 0)
+		return false;
+	if (receive_step(conn) < 0)
+		conn->torn = true;
+	conn->stats.bytes_in += (u32)unread - conn->rsp.n;
+	return xs_ring_publish_take(&conn->rsp);
+}
+
+/* Sends the rest of a message that the server has in part. Returns whether to signal. */
+static bool wind_up_out(struct xs_conn *conn)
+{
+	if (!xs_out_left(&conn->orphan) || xs_ring_look_room(&conn->req) <= 0)
+		return false;
+	xs_out_push(&conn->orphan, &conn->req);
+	return publish(conn);
+}
+
+/**
+ * xs_conn_wind_up() - the connection is broken, and goes to somebody else
+ * @conn: the connection, after xs_conn_break() or xs_conn_forget()
+ *
+ * Of a message that the server has in part the rest is sent, as far as there is room; of one that
+ * has come in part the rest is taken, as far as it is there; and nothing else. Of streams that are
+ * torn nothing is.
+ *
+ * Return: XS_PUMP_SIGNAL when the server has to be signalled, 0.
+ */
+int xs_conn_wind_up(struct xs_conn *conn)
+{
+	bool took, put;
+
+	if (xs_conn_torn(conn))
+		return 0;
+	took = wind_up_in(conn);
+	put = !conn->torn && wind_up_out(conn);
+	return took || put ? XS_PUMP_SIGNAL : 0;
 }

@@ -204,8 +204,12 @@ static void stop_new_messages(void)
 	spin_lock_irq(&client.lock);
 	client.shadow->stop = true;
 	spin_unlock_irq(&client.lock);
-	if (!wait_event_timeout(client.idle, kernel_is_between_messages(), xs_client_timeout()))
-		pr_warn("the kernel has stopped in the middle of a message\n");
+	xs_client_pump();	/* of a dead ring nobody else does */
+	while (!wait_event_timeout(client.idle, kernel_is_between_messages(),
+				   xs_client_timeout())) {
+		pr_warn("waiting for the kernel to put the rest of a message\n");
+		xs_client_pump();
+	}
 	spin_lock_irq(&client.lock);
 	xs_conn_pause(&client.conn);
 	spin_unlock_irq(&client.lock);
@@ -231,8 +235,9 @@ static void forget_what_is_owed(void)
 
 /*
  * Gives the store's page back to the kernel. A message of which the store has taken a part has to
- * be sent to its end first, and what the kernel has asked meanwhile has to fit behind it, or the
- * stream would be torn for the kernel: that is waited for, as long as it takes.
+ * be sent to its end first, one of the store's that we have taken in part has to come to its end,
+ * and what the kernel has asked meanwhile has to fit behind ours, or the streams would be torn for
+ * the kernel: that is waited for, as long as it takes.
  */
 static void share_leave(void)
 {
@@ -265,8 +270,10 @@ static void share_give_up(void)
 	xs_conn_forget(&client.conn, -ECONNRESET);
 	spin_unlock_irq(&client.lock);
 	xs_client_pump();
-	while (xs_share_leave(client.attach.share, jiffies + xs_client_timeout()))
+	while (xs_share_leave(client.attach.share, jiffies + xs_client_timeout())) {
 		pr_warn("waiting for the kernel or the store to read its messages\n");
+		xs_client_pump();
+	}
 }
 
 /* The streams are in step: the kernel's requests may flow. */

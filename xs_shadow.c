@@ -401,7 +401,8 @@ int xs_shadow_pump(struct xs_shadow *sh)
  *
  * Instead of xs_shadow_pump(), before the kernel goes back: what has begun comes to its end. A
  * message that the kernel has put in part is taken whole; what it has asked and the store has not
- * got is answered with EIO; and of one of ours the store gets the rest.
+ * got is answered with EIO; of one of ours the store gets the rest, and of one of the store's we
+ * take the rest.
  *
  * Return: XS_PUMP_* bits.
  */
@@ -417,7 +418,8 @@ int xs_shadow_wind_up(struct xs_shadow *sh)
 	for (i = 0; i < XS_CONN_SLOTS; i++)
 		if (sh->places[i].busy && xs_conn_abandon(sh->conn, &sh->places[i].req))
 			done(&sh->places[i].req);
-	return flags | xs_conn_wind_up(sh->conn) | xs_shadow_give(sh);
+	flags |= xs_conn_wind_up(sh->conn);	/* what comes of it may be the kernel's */
+	return flags | xs_shadow_give(sh);
 }
 
 /* ---- coming and going ------------------------------------------------------------------- */

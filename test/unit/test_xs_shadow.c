@@ -2337,6 +2337,88 @@ static void leaves_in_the_kernels_message(void **state)
 	}
 }
 
+/* The server has written just @cut bytes of what comes next, and we have taken them. */
+static void taken_in_part(struct world *w, u32 cut)
+{
+	w->s.chunk = cut;
+	w->s.event = true;
+	while (w->c->in.whole || w->c->in.have != cut) {
+		assert_true(fs_step(&w->s));
+		fs_take_kick(&w->s);
+		assert_int_equal(pump(w), 0);
+	}
+}
+
+/*
+ * A message of the store's has come in part when the connection breaks, at each cut: a reply of
+ * ours, one of the kernel's, an event of the kernel's. The rest of it is taken when it comes, and
+ * nothing behind it: that is the kernel's, whole.
+ */
+static void leaves_in_the_stores_message(void **state)
+{
+	struct world *w;
+	struct call *c;
+	u32 who, cut, events;
+
+	for (who = 0; who < 3; who++) {
+		for (cut = 1; cut < 16 + 8; cut++) {
+			w = world_at(cut, 0u - cut, cut);
+			ask_watch(w, 1, "k", "kernel");
+			settled(w);
+			events = w->k.events;
+			w->s.twist = hold_all;
+			c = sent(w, call_pattern(60, 1));
+			ask_pattern(w, 2, 60);
+			settled(w);
+			if (who == 2)
+				fs_fire(&w->s, "k");
+			else
+				w->s.frame[who]->held = false;
+			taken_in_part(w, cut);
+			xs_conn_break(w->c, -EIO);
+			free_call(c);
+			begin_to_leave(w);
+			assert_int_equal(pump(w), 0);
+			assert_false(may_leave(w));
+			fs_fire(&w->s, "k");
+			w->s.chunk = cut % 5;
+			w->s.event = true;
+			settled(w);
+			assert_true(may_leave(w));
+			assert_int_equal(w->k.events, events + (who == 2));
+			assert_int_equal(w->s.page->rsp_prod - w->s.page->rsp_cons, 16 + 9);
+			leave(w);
+			settled(w);
+			assert_int_equal(w->k.events, events + 1 + (who == 2));
+			if (who < 2 && cut < 16) {	/* which the real one ignores */
+				assert_string_equal(w->k.complaint,
+						    "a reply that it did not ask for");
+				w->k.complaint = NULL;
+			}
+			end(w);
+		}
+	}
+}
+
+/* Where it is too long to be one, the stream is torn, and not waited for. */
+static void leaves_in_a_message_too_long(void **state)
+{
+	static const struct xsd_sockmsg long_one = { .type = XS_WATCH_EVENT, .len = 5000 };
+	struct world *w = world();
+
+	settled(w);
+	fs_leftover(&w->s, &long_one, 8);
+	w->due = true;
+	settled(w);
+	xs_conn_break(w->c, -EIO);
+	begin_to_leave(w);
+	assert_false(may_leave(w));
+	fs_leftover(&w->s, (const char *)&long_one + 8, 8);
+	assert_int_equal(pump(w), 0);
+	assert_true(may_leave(w));
+	end(w);
+}
+
 /* So, too, where the kernel waits for room: it is woken. */
 static void leaves_while_the_kernel_waits(void **state)
 {
@@ -2699,6 +2781,8 @@ int main(void)
 		cmocka_unit_test(fresh_word_comes_last),
 		cmocka_unit_test(fits_vectors),
 		cmocka_unit_test(leaves_a_silent_store),
+		cmocka_unit_test(leaves_in_the_stores_message),
+		cmocka_unit_test(leaves_in_a_message_too_long),
 		cmocka_unit_test(leaves_in_the_kernels_message),
 		cmocka_unit_test(leaves_while_the_kernel_waits),
 		cmocka_unit_test(leaves_a_deaf_kernel),
