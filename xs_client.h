@@ -18,9 +18,10 @@
 /**
  * struct xs_handle - who uses the client
  * @name: for messages
- * @lock: guards @watches and @orphans
+ * @lock: guards @watches
  * @watches: what xs_watch() has made and xs_unwatch() has not ended
- * @orphans: watches that their own callbacks have ended, and whose last call is not over
+ * @orphans: watches that their own callbacks have ended, and whose last call is not over; guarded
+ *	     by xs_watch_lock
  * @quiet: woken when one of them is
  * @transactions: open ones: index is the name (xs_tx_keep()), value the epoch (xs_tx_epoch()) that
  *		  it belongs to

@@ -150,10 +150,10 @@ static void orphan_free(struct xs_watch *w)
 
 	drop_events(w);
 	kfree(w);
-	mutex_lock(&h->lock);
+	spin_lock_irq(&xs_watch_lock);
 	WRITE_ONCE(h->orphans, h->orphans - 1);
 	wake_up_all(&h->quiet);
-	mutex_unlock(&h->lock);
+	spin_unlock_irq(&xs_watch_lock);
 }
 
 static void deliver(struct work_struct *work)
@@ -233,11 +233,11 @@ static bool claim_end(struct xs_watch *w, bool *by_callback)
 	mine = !w->ended;
 	w->ended = true;
 	*by_callback = w->runner == current;
+	if (mine && *by_callback)
+		WRITE_ONCE(w->handle->orphans, w->handle->orphans + 1);
 	spin_unlock_irq(&xs_watch_lock);
 	if (mine)
 		list_del(&w->link);
-	if (mine && *by_callback)
-		WRITE_ONCE(w->handle->orphans, w->handle->orphans + 1);
 	return mine;
 }
 
@@ -449,8 +449,8 @@ void xs_unwatch_all(struct xs_handle *h)
 			watch_end(w, false);
 	} while (w);
 	wait_event(h->quiet, !READ_ONCE(h->orphans));
-	mutex_lock(&h->lock);	/* who has woken us has let go of the handle after this */
-	mutex_unlock(&h->lock);
+	spin_lock_irq(&xs_watch_lock);	/* who has woken us has let go of the handle after this */
+	spin_unlock_irq(&xs_watch_lock);
 }
 
 /**
