@@ -246,6 +246,18 @@ static int make_data(struct xs_blk *b)
 	return 0;
 }
 
+/* Whoever had the disk before, the kernel's blkfront for one, may have had more of both. */
+static int only_one_ring(struct xs_front_dev *dev)
+{
+	int err = xs_front_key(dev, "multi-queue-num-queues", "1");
+
+	if (!err)
+		err = xs_front_no_key(dev, "ring-page-order");
+	if (!err)
+		err = xs_front_no_key(dev, "ring-ref0");
+	return err;
+}
+
 static int blk_setup(struct xs_front_dev *dev)
 {
 	struct xs_blk *b = xs_front_data(dev);
@@ -261,6 +273,8 @@ static int blk_setup(struct xs_front_dev *dev)
 		err = xs_front_key(dev, "protocol", XEN_IO_PROTO_ABI_NATIVE);
 	if (!err)
 		err = xs_front_key(dev, "feature-persistent", "1");
+	if (!err)
+		err = only_one_ring(dev);
 	if (err)
 		free_data(b);
 	return err;

@@ -23,6 +23,7 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <xen/interface/io/xenbus.h>
 #include "xenbus_state.h"
@@ -451,6 +452,8 @@ static void look_at_backend(struct xs_front_dev *dev)
 static void forgive(struct xs_front_dev *dev)
 {
 	dev->failures = 0;
+	dev->offers = 0;
+	dev->hold = false;
 	xs_device_set_flag(dev, &dev->view.left_alone, false);
 }
 
@@ -470,10 +473,8 @@ static void finish(struct xs_front_dev *dev)
 	xs_device_put(dev);
 }
 
-static void on_work(struct work_struct *work)
+static void work(struct xs_front_dev *dev)
 {
-	struct xs_front_dev *dev = container_of(to_delayed_work(work), struct xs_front_dev, work);
-
 	if (test_and_clear_bit(XS_ASK_RETRY, &dev->asked))
 		forgive(dev);
 	if (!dev->failures && !dev->view.refused)
@@ -486,6 +487,15 @@ static void on_work(struct work_struct *work)
 		look_at_backend(dev);
 	if (is_ending(dev) || has_left(dev))
 		finish(dev);
+}
+
+/* A disk that comes back must not wait for memory that only the disk can free. */
+static void on_work(struct work_struct *item)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	work(container_of(to_delayed_work(item), struct xs_front_dev, work));
+	memalloc_noio_restore(noio);
 }
 
 /**

@@ -23,6 +23,8 @@
  * reader that asks for an event with an old rsp_cons would miss the next one. All three are taken
  * once by disconnect after it has said that the echo is dead: who has seen it alive under one of
  * them has left the ring by then.
+ * So a user whose memory does not come, from a userfaultfd that nobody serves, holds up the close
+ * of the device that it uses. A driver that more depends on copies through memory of its own.
  *
  * Lifetime: a kref; the connection holds one, each open file one. The ring is the core's.
  */
@@ -377,6 +379,21 @@ static int echo_setup(struct xs_front_dev *dev)
 	return 0;
 }
 
+/* No new users, and those that there are see that the backend has gone. */
+static void drop_users(struct echo *e, unsigned int minor)
+{
+	xa_erase(&connected, minor);
+	WRITE_ONCE(e->dead, true);
+	wake_up_all(&e->wait);
+	/* Whoever was in the ring has left it when all three were ours once. */
+	mutex_lock(&e->write);
+	mutex_unlock(&e->write);
+	mutex_lock(&e->read);
+	mutex_unlock(&e->read);
+	spin_lock(&e->index);
+	spin_unlock(&e->index);
+}
+
 static int echo_connect(struct xs_front_dev *dev)
 {
 	struct echo *e = xs_front_data(dev);
@@ -390,7 +407,7 @@ static int echo_connect(struct xs_front_dev *dev)
 			     "xsecho%u", minor);
 	if (!IS_ERR(node))
 		return 0;
-	xa_erase(&connected, minor);
+	drop_users(e, minor);	/* a node that somebody has made by hand can be open already */
 	return PTR_ERR(node);
 }
 
@@ -400,16 +417,7 @@ static void echo_disconnect(struct xs_front_dev *dev)
 	unsigned int minor = xs_front_id(dev);
 
 	device_destroy(echo_class, MKDEV(MAJOR(echo_region), minor));
-	xa_erase(&connected, minor);
-	WRITE_ONCE(e->dead, true);
-	wake_up_all(&e->wait);
-	/* Whoever was in the ring has left it when all three were ours once. */
-	mutex_lock(&e->write);
-	mutex_unlock(&e->write);
-	mutex_lock(&e->read);
-	mutex_unlock(&e->read);
-	spin_lock(&e->index);
-	spin_unlock(&e->index);
+	drop_users(e, minor);
 }
 
 static void echo_release(struct xs_front_dev *dev)

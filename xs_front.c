@@ -25,6 +25,7 @@
 #include <linux/jiffies.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/stringhash.h>
 #include "xs_client.h"
@@ -371,8 +372,14 @@ static void scan(struct xs_front_type *type)
 
 static void on_rescan(struct work_struct *work)
 {
+	unsigned int noio = memalloc_noio_save();	/* as in xs_device.c */
+
 	scan(container_of(to_delayed_work(work), struct xs_front_type, rescan));
+	memalloc_noio_restore(noio);
 }
+
+/* Set once, when the module cannot fail to load any more: before, no device may come to life. */
+static bool begun;
 
 /*
  * The watch covers all below device/<type>, what we write ourselves too. A device comes, becomes
@@ -388,6 +395,8 @@ static void on_devices(void *ctx, const char *path, bool again)
 
 	path_of(type, prefix);
 	name = path + strlen(prefix);
+	if (!READ_ONCE(begun))
+		return;		/* xs_front_begin() looks at all */
 	if (again || strncmp(path, prefix, strlen(prefix)) || *name != '/') {
 		scan(type);
 		return;
@@ -524,6 +533,22 @@ int xs_front_init(void)
 		return PTR_ERR(xs_front_store);
 	}
 	return 0;
+}
+
+/**
+ * xs_front_begin() - look for devices, from now on
+ *
+ * Drivers that register before this wait for it.
+ */
+void xs_front_begin(void)
+{
+	struct xs_front_type *type;
+
+	mutex_lock(&xs_front_lock);
+	WRITE_ONCE(begun, true);
+	list_for_each_entry(type, &xs_front_types, link)
+		schedule_delayed_work(&type->rescan, 0);
+	mutex_unlock(&xs_front_lock);
 }
 
 /**

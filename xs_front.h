@@ -151,7 +151,10 @@ struct xs_front_view {
  * @keys: what xs_front_key() has made
  * @is_set_up: the driver's setup was called, its release was not
  * @failures: steps in a row that have failed
- * @not_before: do not begin anew before that, in jiffies
+ * @offered: our keys are published, and no connection has come of them yet
+ * @offers: how often that was so since the last connection
+ * @hold: do not begin anew before @not_before
+ * @not_before: in jiffies
  * @owed: our state could not be written yet
  * @has_state: our state's node was there when it was read or written last
  * @odd: the last pair of states that made no sense
@@ -179,6 +182,8 @@ struct xs_front_dev {
 	struct list_head keys;
 	bool is_set_up;
 	unsigned int failures;
+	bool offered, hold;
+	unsigned int offers;
 	unsigned long not_before;
 	bool owed;
 	bool has_state;
@@ -197,6 +202,7 @@ extern struct workqueue_struct *xs_front_queue;
 extern struct xs_handle *xs_front_store;
 
 int xs_front_init(void);
+void xs_front_begin(void);
 void xs_front_exit(void);
 int xs_front_join(struct xs_front_dev *dev);
 int xs_front_read_watched(struct xs_front_dev *dev, struct xs_op *ops, unsigned int n);

@@ -197,7 +197,7 @@ EXPORT_SYMBOL_GPL(xs_front_read_keys);
 struct own_key {
 	struct list_head link;
 	char *path;
-	char *value;
+	char *value;		/* NULL: there is to be none */
 };
 
 static void key_free(struct own_key *key)
@@ -237,6 +237,29 @@ int xs_front_key(struct xs_front_dev *dev, const char *key, const char *fmt, ...
 	return 0;
 }
 EXPORT_SYMBOL_GPL(xs_front_key);
+
+/**
+ * xs_front_no_key() - the backend must not find a key that a predecessor may have left
+ * @dev: a device
+ * @key: as for xs_front_key(), as is all else
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int xs_front_no_key(struct xs_front_dev *dev, const char *key)
+{
+	struct own_key *own = kzalloc(sizeof(*own), GFP_KERNEL);
+
+	if (!own)
+		return -ENOMEM;
+	own->path = kasprintf(GFP_KERNEL, "%s/%s", dev->node, key);
+	if (!own->path) {
+		key_free(own);
+		return -ENOMEM;
+	}
+	list_add_tail(&own->link, &dev->keys);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(xs_front_no_key);
 
 /**
  * xs_front_keys_cut() - forget what xs_front_key() was told last
@@ -279,6 +302,7 @@ enum { LOOK_OWN, LOOK_BACK, LOOK_THERE, LOOKS };
  * @read: what is looked at
  * @next: our state to be
  * @state: the same, as text
+ * @flown: there was a transaction
  */
 struct flight {
 	struct xs_front_dev *dev;
@@ -288,6 +312,7 @@ struct flight {
 	char read[LOOKS][4];
 	u32 next;
 	char state[4];
+	bool flown;
 };
 
 static void add_op(struct flight *f, enum xs_op_type type, char *path, void *buf, size_t size)
@@ -325,7 +350,8 @@ static int flight_init(struct flight *f, struct xs_front_dev *dev, u32 state, bo
 	}
 	if (with_keys)
 		list_for_each_entry(key, &dev->keys, link)
-			add_op(f, XS_OP_WRITE, key->path, key->value, strlen(key->value));
+			add_op(f, key->value ? XS_OP_WRITE : XS_OP_RM, key->path, key->value,
+			       key->value ? strlen(key->value) : 0);
 	add_op(f, XS_OP_WRITE, f->paths[LOOK_OWN], f->state, strlen(f->state));
 	return 0;
 }
@@ -383,6 +409,12 @@ static int check_looks(const struct flight *f)
 	return 0;
 }
 
+/* What is to be removed may not be there. */
+static bool went_well(const struct xs_op *op)
+{
+	return op->result >= 0 || (op->type == XS_OP_RM && op->result == -ENOENT);
+}
+
 /* One run of it: 0 to commit. */
 static int fly(struct xs_handle *h, u32 tx, void *ctx)
 {
@@ -390,6 +422,7 @@ static int fly(struct xs_handle *h, u32 tx, void *ctx)
 	unsigned int i;
 	int err;
 
+	f->flown = true;
 	for (i = 0; i < f->n; i++) {
 		f->ops[i].tx = tx;
 		f->ops[i].result = -EINPROGRESS;
@@ -399,7 +432,7 @@ static int fly(struct xs_handle *h, u32 tx, void *ctx)
 		return err;
 	err = check_looks(f);
 	for (i = f->looks; !err && i < f->n; i++)
-		if (f->ops[i].result < 0)
+		if (!went_well(&f->ops[i]))
 			err = f->ops[i].result;
 	return err;
 }
@@ -421,7 +454,8 @@ static int fly_when_there_is_room(struct flight *f)
 	err = xs_transaction(xs_front_store, fly, f);
 	if (shared)
 		up(&room);
-	return err;
+	/* The guest has too many transactions now: that is no fault of the device's. */
+	return !f->flown && (err == -ENOSPC || err == -EDQUOT) ? -EAGAIN : err;
 }
 
 /**

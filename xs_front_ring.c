@@ -259,7 +259,7 @@ static void ring_free(struct ring *ring)
 		late += !end_grant(ring->refs[i], page + i);
 	for (; i < ring->npages; i++)
 		put_page(page + i);
-	if (late)
+	if (late && xs_front_may_log(ring->dev))
 		pr_warn("%s: the backend still has ring pages of ours: %u; they are freed later\n",
 			ring->dev->node, late);
 	kfree(ring);

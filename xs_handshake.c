@@ -29,6 +29,9 @@
 /* Steps in a row that may fail before a device is left alone. */
 #define FAILURES_MAX	3
 
+/* So often a backend may close without having connected before it waits for each new beginning. */
+#define OFFERS_MAX	5
+
 /* ---- what the driver does --------------------------------------------------------------- */
 
 static void drop_shared(struct xs_front_dev *dev)
@@ -49,7 +52,13 @@ static int set_up(struct xs_front_dev *dev)
 		}
 		dev->is_set_up = true;
 	}
-	return xs_front_publish(dev, XenbusStateInitialised, true);
+	err = xs_front_publish(dev, XenbusStateInitialised, true);
+	if (!err)
+		dev->offered = true;
+	dev->offers += !err;
+	if (err == -ECANCELED)	/* what the backend says next may ask for another set-up */
+		xs_handshake_let_go(dev);
+	return err;
 }
 
 static int connect(struct xs_front_dev *dev)
@@ -64,6 +73,8 @@ static int connect(struct xs_front_dev *dev)
 		xs_front_rings_stop(dev);
 		return err;
 	}
+	dev->offered = false;
+	dev->offers = 0;
 	dev->failures = 0;
 	xs_device_set_error(dev, NULL, 0);
 	xs_device_set_flag(dev, &dev->view.connected, true);
@@ -165,14 +176,23 @@ static bool online(struct xs_front_dev *dev)
 	return value != 0;
 }
 
-/* It has failed, just now or too often. */
+/* It has failed, just now or too often, or was refused just now. */
 static bool held_back(struct xs_front_dev *dev)
 {
-	if (!dev->failures)
+	if (dev->failures >= FAILURES_MAX)
+		return true;
+	if (!dev->hold || !time_before(jiffies, dev->not_before)) {
+		dev->hold = false;
 		return false;
-	if (dev->failures < FAILURES_MAX && time_before(jiffies, dev->not_before))
-		xs_device_look_later(dev);
-	return dev->failures >= FAILURES_MAX || time_before(jiffies, dev->not_before);
+	}
+	xs_device_look_later(dev);
+	return true;
+}
+
+static void hold_back(struct xs_front_dev *dev)
+{
+	dev->not_before = jiffies + XS_RETRY_SECONDS * HZ;
+	dev->hold = true;
 }
 
 /* May it begin anew now? */
@@ -180,7 +200,12 @@ static bool may_restart(struct xs_front_dev *dev)
 {
 	bool on;
 
-	if (xs_device_asked(dev, XS_ASK_LEAVE) || held_back(dev))
+	if (xs_device_asked(dev, XS_ASK_LEAVE))
+		return false;
+	if (dev->offered && dev->offers >= OFFERS_MAX)	/* not at the backend's speed for ever */
+		hold_back(dev);
+	dev->offered = false;
+	if (held_back(dev))
 		return false;
 	on = online(dev);
 	if (!on && !dev->view.offline)
@@ -244,7 +269,7 @@ static void give_up(struct xs_front_dev *dev, u8 failed)
 {
 	bool last = ++dev->failures == FAILURES_MAX;
 
-	dev->not_before = jiffies + XS_RETRY_SECONDS * HZ;
+	hold_back(dev);
 	if (last) {
 		pr_err("%s: failed %d times in a row; left alone\n", dev->node, FAILURES_MAX);
 		xs_device_set_flag(dev, &dev->view.left_alone, true);
@@ -301,6 +326,10 @@ static bool take_step(struct xs_front_dev *dev, struct xenbus_step step)
 	}
 	if (err) {
 		step_failed(dev, step, err);
+		/* It may have been written: then the store's Initialising is not a new device's. */
+		if (step.next == XenbusStateInitialising && xs_store_failed(err) &&
+		    before != XenbusStateUnknown)
+			xs_device_set_states(dev, XenbusStateUnknown, dev->view.back);
 		return false;
 	}
 	if (dev->view.failed == xenbus_state_name(step.next))

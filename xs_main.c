@@ -160,30 +160,31 @@ static int __init xsfront_init(void)
 	err = xs_front_init();
 	if (err)
 		goto err_front;
-	xs_debugfs_init();
+	err = xs_pm_init();
+	if (err)
+		goto err_pm;
 	err = xs_echo_init();
 	if (err)
 		goto err_echo;
 	err = xs_blk_init();
 	if (err)
 		goto err_blk;
-	err = xs_pm_init();
-	if (err)
-		goto err_pm;
-	err = xs_dev_init();	/* last: nothing may fail once somebody can have it open */
+	err = xs_dev_init();
 	if (err)
 		goto err_dev;
+	/* Nothing may fail once somebody can have something of ours open: a file, a device. */
+	xs_debugfs_init();
+	xs_front_begin();
 	xs_devices_wait();
 	return 0;
 
 err_dev:
-	xs_pm_exit();
-err_pm:
 	xs_blk_exit();
 err_blk:
 	xs_echo_exit();
 err_echo:
-	xs_debugfs_exit();
+	xs_pm_exit();
+err_pm:
 	xs_front_exit();
 err_front:
 	xs_client_stop();
@@ -194,11 +195,11 @@ err_client:
 
 static void __exit xsfront_exit(void)
 {
+	xs_debugfs_exit();	/* who reads of devices has read to its end */
 	xs_dev_exit();
-	xs_pm_exit();
 	xs_blk_exit();
 	xs_echo_exit();
-	xs_debugfs_exit();	/* who reads of devices has read to its end */
+	xs_pm_exit();
 	xs_front_exit();
 	xs_client_stop();
 	xs_watch_exit();

@@ -32,6 +32,7 @@
 #include <linux/kernel.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include "xs_client_impl.h"
 #include "xs_source.h"
 
@@ -279,11 +280,20 @@ static void be_dead(void)
 	schedule_delayed_work(&client.revive, REVIVE_SECONDS * HZ);
 }
 
+/* Disks may wait for the store: what is done for it does not wait for memory that they free. */
+static void renew(void)
+{
+	unsigned int noio = memalloc_noio_save();
+
+	xs_source_renew();
+	memalloc_noio_restore(noio);
+}
+
 static void be_live_again(const char *how)
 {
 	if (__ratelimit(&lines))
 		pr_notice("the store's ring is live again: %s; all watches are set anew\n", how);
-	xs_source_renew();
+	renew();
 }
 
 /* The way that the server offers. Returns 0 or a negative errno. */
@@ -325,7 +335,7 @@ static void on_revive(struct work_struct *work)
 /* The kernel has dropped all watches of this guest, ours too. */
 static void on_renew(struct work_struct *work)
 {
-	xs_source_renew();
+	renew();
 }
 
 /**

@@ -20,6 +20,7 @@
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -159,6 +160,7 @@ static void orphan_free(struct xs_watch *w)
 static void deliver(struct work_struct *work)
 {
 	struct xs_watch *w = container_of(work, struct xs_watch, work);
+	unsigned int noio = memalloc_noio_save();	/* as in xs_device.c */
 	struct queued *q;
 	bool again;
 
@@ -173,6 +175,7 @@ static void deliver(struct work_struct *work)
 	if (w->orphan && !work_pending(&w->work))
 		orphan_free(w);
 	/* Else the run that is pending finds nothing to tell, and frees it. */
+	memalloc_noio_restore(noio);
 }
 
 /*

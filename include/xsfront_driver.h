@@ -150,6 +150,7 @@ bool xs_front_end_grant(struct xs_front_dev *dev, grant_ref_t ref, struct page *
 
 __printf(3, 4)
 int xs_front_key(struct xs_front_dev *dev, const char *key, const char *fmt, ...);
+int xs_front_no_key(struct xs_front_dev *dev, const char *key);
 
 /**
  * struct xs_front_key - a key of the backend's that a driver wants; made by the macros below

@@ -5,7 +5,8 @@
 # guest with --add.
 #
 #   disk_image FILE MB         a file of random bytes behind a loop device, whose name is printed
-#   vbd_add GUEST ID DEV [r]   block device DEV as a guest's vbd ID (51712 is xvda); r: read-only
+#   vbd_add GUEST ID DEV [r|w [ARG…]]    block device DEV as a guest's vbd ID (51712 is xvda); r:
+#                              read-only; ARG is one of activate.sh
 #   vbd_del GUEST ID
 #   vif_add GUEST ID           a network card: dom0 is 10.GUEST.ID.1, the guest may be ….2
 #   vif_del GUEST ID
@@ -34,9 +35,15 @@ reached() {
 
 vbd_add() {
 	modprobe xen-blkback || return 1
-	activate.sh --key type=phy --key params="$3" --key dev=xvda --key mode="${4:-w}" \
-		--key physical-device="$(stat -c %t:%T "$3")" \
-		--front-key virtual-device="$2" --front-key device-type=disk "$1" vbd "$2"
+	lab_guest=$1
+	lab_id=$2
+	lab_image=$3
+	lab_mode=${4:-w}
+	shift $(($# < 4 ? $# : 4))
+	activate.sh --key type=phy --key params="$lab_image" --key dev=xvda \
+		--key mode="$lab_mode" --key physical-device="$(stat -c %t:%T "$lab_image")" \
+		--front-key virtual-device="$lab_id" --front-key device-type=disk "$@" \
+		"$lab_guest" vbd "$lab_id"
 }
 
 vbd_del() { activate.sh --remove "$1" vbd "$2"; }

@@ -22,7 +22,9 @@ mkdir -p mnt
 loop=$(disk_image disk.img 12)
 await ready
 tell_sum image "$(sha256sum <disk.img)"
-ok "a disk is made" vbd_add "$GUEST" 51712 "$loop"
+# What a frontend that had it before may have left: more than one queue, a ring of two pages.
+ok "a disk is made" vbd_add "$GUEST" 51712 "$loop" w --front-key multi-queue-num-queues=2 \
+	--front-key ring-page-order=1 --front-key ring-ref0=8
 ok "its backend is Connected" reached "$GUEST" vbd 51712 4
 back=$(back_dir "$GUEST" vbd 51712)
 

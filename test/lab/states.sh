@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # lab: --type pv
 # lab: --type pvh
-# timeout: 150
+# timeout: 200
 #
 # states.sh - all 6561 sequences of 4 backend states, written by hand from dom0, half of them in
 # each configuration: the guest lives, and answers each state as the table says. See front_dom0.c.
@@ -29,5 +29,7 @@ echo "# $lines lines, $(($(uptime) - began)) s"
 ok "the log has much of that" test "$lines" -gt $((500 / lab_slower))
 ok "and not all: 600 lines a minute" test "$lines" -le $((600 * (1 + ($(uptime) - began) / 60)))
 tap ./echo_io stream /dev/xsecho16 5000
+tell offers
+ok "a backend is offered rings that it does not want" await offered 60
 ok "rmmod" rmmod xsfront
 plan
