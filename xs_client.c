@@ -218,13 +218,22 @@ static void on_expire(struct work_struct *work)
 	look_if_stuck();
 }
 
+/* May its transaction still be spoken of? Nobody waits for the end of one that is only broken off. */
+static bool of_this_connection(const struct xs_req *req)
+{
+	u32 tx = req->out.hdr.tx_id;
+
+	return !tx || req->epoch == client.epoch ||
+	       (req->left && xs_tx_at_server((struct xs_tx){ tx, req->epoch }));
+}
+
 /* Called with client.lock held. */
 static int enqueue(struct xs_req *req)
 {
 	lockdep_assert_held(&client.lock);
 	if (client.life != XS_LIVE && client.life != XS_MENDING && client.life != XS_ASIDE)
 		return -ENOTCONN;
-	if (req->out.hdr.tx_id && req->epoch != client.epoch)
+	if (!of_this_connection(req))
 		return -EAGAIN;
 	arm_expire(req->deadline);
 	xs_conn_queue(&client.conn, req);
@@ -430,7 +439,23 @@ struct post {
 
 static void post_done(struct xs_req *req)
 {
-	kfree(container_of(req, struct post, req));
+	if (!xs_client_owe(req))
+		kfree(container_of(req, struct post, req));
+}
+
+static void post(struct xs_req *req)
+{
+	unsigned long irq;
+	int flags = 0;
+
+	spin_lock_irqsave(&client.lock, irq);
+	req->result = enqueue(req);
+	if (req->result)
+		req->done(req);
+	else
+		flags = pump_locked();
+	spin_unlock_irqrestore(&client.lock, irq);
+	pump_tail(flags);
 }
 
 /**
@@ -441,33 +466,104 @@ static void post_done(struct xs_req *req)
  * @nvec: how many
  *
  * For what must be told to the store and can be waited for by nobody: the end of a watch, of a
- * transaction. It has no deadline: what a store that is slow is not told stays open there. Where
- * memory is short it waits all the same. Context: may sleep.
+ * transaction. It has no deadline: what a store that is slow is not told stays open there. The end
+ * of a transaction outlives the ring, too (xs_client_owe()). Where memory is short it waits all the
+ * same. Context: may sleep.
  */
 void xs_client_post(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec)
 {
 	struct xs_vec copy = { NULL, 0 };
-	struct post *post;
+	struct post *p;
 	char ok[16];
 	u32 i;
 
 	for (i = 0; i < nvec; i++)
 		copy.len += vec[i].len;
-	post = kzalloc(struct_size(post, payload, copy.len), GFP_KERNEL);
-	if (!post) {
+	p = kzalloc(struct_size(p, payload, copy.len), GFP_KERNEL);
+	if (!p) {
+		if (tx.id && xs_tx_at_server(tx))
+			tx.epoch = xs_tx_epoch();
 		xs_client_call(type, tx, vec, nvec, ok, sizeof(ok), NULL);
 		return;
 	}
-	copy.base = post->payload;
+	copy.base = p->payload;
 	for (i = 0, copy.len = 0; i < nvec; copy.len += vec[i++].len)
-		memcpy(post->payload + copy.len, vec[i].base, vec[i].len);
-	post->req.reply = post->ok;
-	post->req.cap = sizeof(post->ok);
-	post->req.done = post_done;
-	post->req.epoch = tx.epoch;
-	post->req.left = true;
-	if (xs_out_init(&post->req.out, type, tx.id, &copy, 1) || xs_client_submit(&post->req))
-		kfree(post);
+		memcpy(p->payload + copy.len, vec[i].base, vec[i].len);
+	p->req.reply = p->ok;
+	p->req.cap = sizeof(p->ok);
+	p->req.done = post_done;
+	p->req.epoch = tx.epoch;
+	p->req.left = true;
+	if (xs_out_init(&p->req.out, type, tx.id, &copy, 1))
+		kfree(p);
+	else
+		post(&p->req);
+}
+
+/* ---- ends of transactions that could not be told ---------------------------------------- */
+
+/**
+ * xs_client_owe() - from done(): keep the end of a transaction until the store can be told
+ * @req: a TRANSACTION_END whose result is there; on the heap, as all that it points to
+ *
+ * A ring that is mended in place is another connection for us, and the same one for the server,
+ * which counts the transaction against the guest's quota until it is told.
+ *
+ * Return: true when @req is kept: its done() is called again later. False when it was answered, or
+ * the server has ended the transaction by itself.
+ */
+bool xs_client_owe(struct xs_req *req)
+{
+	bool lost = req->result == -ECONNRESET || req->result == -ENOTCONN ||
+		    req->result == -EAGAIN;
+
+	lockdep_assert_held(&client.lock);
+	if (!lost || !req->out.hdr.tx_id || client.life == XS_DOWN ||
+	    !xs_tx_at_server((struct xs_tx){ req->out.hdr.tx_id, req->epoch }))
+		return false;
+	req->next = client.owed;
+	client.owed = req;
+	return true;
+}
+
+/* Takes what is owed. Each is owed again, or done with, or sent. */
+static struct xs_req *take_owed(void)
+{
+	struct xs_req *all = client.owed;
+
+	lockdep_assert_held(&client.lock);
+	client.owed = NULL;
+	return all;
+}
+
+/**
+ * xs_client_pay() - the ring is live: send what xs_client_owe() has kept
+ *
+ * Context: any; client.lock is held.
+ */
+void xs_client_pay(void)
+{
+	struct xs_req *req = take_owed(), *next;
+
+	for (; req; req = next) {
+		next = req->next;
+		xs_conn_queue(&client.conn, req);
+	}
+}
+
+/**
+ * xs_client_pay_nothing() - nothing is owed any more: the server has ended all, or we go
+ *
+ * Context: any; client.lock is held.
+ */
+void xs_client_pay_nothing(void)
+{
+	struct xs_req *req = take_owed(), *next;
+
+	for (; req; req = next) {
+		next = req->next;
+		req->done(req);
+	}
 }
 
 /* ---- for xs_life.c ---------------------------------------------------------------------- */
@@ -539,6 +635,7 @@ void xs_tx_none_left(void)
 {
 	lockdep_assert_held(&client.lock);
 	WRITE_ONCE(client.server_epoch, client.epoch);
+	xs_client_pay_nothing();
 }
 
 /**

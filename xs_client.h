@@ -74,6 +74,7 @@ int xs_client_submit(struct xs_req *req);
 int xs_client_queue(struct xs_req *req);
 void xs_client_kick(void);
 void xs_client_resubmit(struct xs_req *req);
+bool xs_client_owe(struct xs_req *req);
 bool xs_client_abandon(struct xs_req *req);
 int xs_client_wait(struct xs_req *req, struct completion *done, void (*orphan)(struct xs_req *));
 void xs_client_post(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nvec);

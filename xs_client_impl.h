@@ -33,7 +33,7 @@ enum xs_life {
 
 /**
  * struct xs_client - the one client of this guest's store
- * @lock: guards @conn, all requests that are on it, @life, @epoch and @expire_at
+ * @lock: guards @conn, all requests that are on it, @life, @epoch, @owed and @expire_at
  * @attach: the page and the channel; constant while there is one
  * @conn: the connection
  * @way: how we got onto the page; constant from the start to the stop
@@ -48,6 +48,7 @@ enum xs_life {
  * @bad_events: the same
  * @epoch: counts connections; a transaction does not outlive its own
  * @server_epoch: what @epoch was when the server last ended all transactions of this guest
+ * @owed: ends of transactions that are to be sent when the ring is live: xs_client_owe()
  * @pump_again: goes on where a handler stopped, see XS_PUMP_AGAIN
  * @expire: ends requests whose deadline has passed
  * @expire_at: the deadline that it runs for, in jiffies of 64 bits; 0 while there is none
@@ -69,6 +70,7 @@ struct xs_client {
 	unsigned long heard_at, answered_at;
 	u64 wrong_type, bad_events;
 	u32 epoch, server_epoch;
+	struct xs_req *owed;
 	struct work_struct pump_again;
 	struct delayed_work expire;
 	u64 expire_at;
@@ -88,6 +90,8 @@ void xs_client_stop_work(void);
 bool xs_client_quiet(void);
 void xs_tx_next_epoch(void);
 void xs_tx_none_left(void);
+void xs_client_pay(void);
+void xs_client_pay_nothing(void);
 
 /* xs_mend.c; the first two are called under client.lock */
 void xs_life_broken(int err);

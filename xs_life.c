@@ -107,6 +107,7 @@ static void be_down(void)
 	spin_lock_irq(&client.lock);
 	WRITE_ONCE(client.life, XS_DOWN);
 	xs_conn_fail(&client.conn, -ENOTCONN);
+	xs_client_pay_nothing();
 	spin_unlock_irq(&client.lock);
 	xs_mend_stop_work();
 	xs_client_stop_work();

@@ -9,7 +9,8 @@
  * What breaks a ring: an index that cannot be, an error that the server shows, a length over 4096,
  * a reply that nobody asked for; and when it has been silent for longer than the deadline, half a
  * message, or replies owed in all slots. What is in flight then ends with ECONNRESET,
- * transactions are over (they say EAGAIN), and everything else waits for the mending, in two ways:
+ * transactions are over (they say EAGAIN, and a server that still has them is told later, see
+ * xs_client_owe()), and everything else waits for the mending, in two ways:
  *   reconnect   where the server offers it: it makes the rings new (docs/misc/xenstore-ring.txt).
  *   seek        where it does not, but the page looks sane: the response stream is searched for the
  *               reply to a request of ours, as after an unclean predecessor (xs_in_seek()).
@@ -131,6 +132,7 @@ static void be_live(bool kernel_asks)
 	else if (client.shadow)
 		xs_shadow_show_error(client.shadow);
 	WRITE_ONCE(client.life, XS_LIVE);
+	xs_client_pay();
 }
 
 /**
@@ -294,6 +296,7 @@ static void be_live_again(const char *how)
 	if (__ratelimit(&lines))
 		pr_notice("the store's ring is live again: %s; all watches are set anew\n", how);
 	renew();
+	xs_client_pump();	/* where nobody watches: ends of transactions may wait */
 }
 
 /* The way that the server offers. Returns 0 or a negative errno. */

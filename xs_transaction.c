@@ -76,6 +76,8 @@ static void start_done(struct xs_req *req)
 
 static void orphan_ended(struct xs_req *req)
 {
+	if (xs_client_owe(req))
+		return;
 	kfree(to_start(req));
 	xs_tx_over();
 }
@@ -204,12 +206,8 @@ void xs_tx_over(void)
 void xs_tx_drop(struct xs_tx tx)
 {
 	const struct xs_vec abort = { "F", 2 };
-	u32 now = xs_tx_epoch();	/* before the look: of a later one nothing is sent */
 
-	if (xs_tx_at_server(tx)) {
-		tx.epoch = now;		/* the ring may be another one, the server is not */
-		xs_client_post(XS_TRANSACTION_END, tx, &abort, 1);
-	}
+	xs_client_post(XS_TRANSACTION_END, tx, &abort, 1);
 	xs_tx_over();
 }
 
