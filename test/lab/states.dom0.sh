@@ -11,6 +11,35 @@ fi
 ok "the guest is ready" await ready
 tap ./front_dom0 states "$GUEST" $shard 2
 tell end
+
+await offers
+device echo 17 | ./front_dom0 batch
+front_is() { [ "$(xenstore-read "$(front_of echo 17)/state")" = "$1" ]; }
+# refuse SECONDS: a backend that closes whenever the front has published its keys. How often?
+refuse() {
+	offers=0
+	until=$(($(uptime) + $1))
+	while [ "$(uptime)" -lt $until ]; do
+		wait_for 1 front_is 1 || continue
+		back echo 17 state 2
+		wait_for 5 front_is 3 || break
+		offers=$((offers + 1))
+		back echo 17 state 5
+		wait_for 5 front_is 6 && back echo 17 state 6
+	done
+}
+refuse 14
+echo "# $offers times in 14 s"
+ok "a backend that closes each time is offered a ring five times at once" test $offers -ge 5
+ok "and after that once in 5 s" test $offers -le 8
+ok "it is called once more" wait_for 10 front_is 1
+back echo 17 state 2
+ok "and offered a ring" wait_for 10 front_is 3
+back echo 17 state 4
+ok "which it takes" wait_for 10 front_is 4
+drop_device echo 17
+tell offered
+
 insmod echo_back.ko
 activate.sh "$GUEST" echo 16
 await flips
@@ -22,30 +51,4 @@ done >flips
 ok "a backend says that it is Reconfiguring, Reconfigured, 1200 times" ./front_dom0 batch <flips
 xenstore-write "$back/state" 4
 tell flipped
-
-await offers
-device echo 17 | ./front_dom0 batch
-front_is() { [ "$(xenstore-read "$(front_of echo 17)/state")" = "$1" ]; }
-# refuse SECONDS: a backend that closes whenever the front has published its keys. How often?
-refuse() {
-	offers=0
-	until=$(($(uptime) + $1))
-	while [ "$(uptime)" -lt $until ]; do
-		back echo 17 state 2
-		wait_for 1 front_is 3 || continue
-		offers=$((offers + 1))
-		back echo 17 state 5
-		wait_for 5 front_is 6 && back echo 17 state 6
-	done
-}
-refuse 14
-echo "# $offers times in 14 s"
-ok "a backend that closes each time is offered a ring five times at once" test $offers -ge 5
-ok "and after that once in 5 s" test $offers -le 8
-back echo 17 state 2
-ok "it is offered one more" wait_for 10 front_is 3
-back echo 17 state 4
-ok "which it takes" wait_for 10 front_is 4
-drop_device echo 17
-tell offered
 plan

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# lab: --type pv
-# lab: --type pvh
+# lab: --type pv --dom0-add test/lab/front.sh
+# lab: --type pvh --dom0-add test/lab/front.sh
 # timeout: 200
 #
 # states.sh - all 6561 sequences of 4 backend states, written by hand from dom0, half of them in
@@ -18,6 +18,8 @@ left() { grep -Eq '^device/echo/([0-9]|1[0-5]):' /sys/kernel/debug/xsfront/devic
 none_left() { ! left; }
 ok "no device of those is left" wait_for 2 none_left
 ok "nor is its node" test ! -e /dev/xsecho0
+tell offers
+ok "a backend is offered rings that it does not want" await offered 60
 began=$(uptime)
 ok "a device connects after that" wait_for 20 test -c /dev/xsecho16
 mark
@@ -29,7 +31,5 @@ echo "# $lines lines, $(($(uptime) - began)) s"
 ok "the log has much of that" test "$lines" -gt $((500 / lab_slower))
 ok "and not all: 600 lines a minute" test "$lines" -le $((600 * (1 + ($(uptime) - began) / 60)))
 tap ./echo_io stream /dev/xsecho16 5000
-tell offers
-ok "a backend is offered rings that it does not want" await offered 60
 ok "rmmod" rmmod xsfront
 plan
