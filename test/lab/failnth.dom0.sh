@@ -30,4 +30,4 @@ tell made
 count_channels up
 ok "the guest has ended" await ended 1500
 ok "it has no channel more than with its devices before" wait_for 1 as_before
-plan
+plan_tell dom0-ended

@@ -57,6 +57,7 @@ if [ $node = /dev/xen/xenbus ]; then
 	ok "the disk is back" wait_for 30 test -b /dev/xsblka
 fi
 
-ok "dom0 has ended" tell ended
+ok "dom0 is told: ended" tell ended
+ok "dom0 has ended" await dom0-ended 60
 ok "rmmod" rmmod xsfront failwork
 plan
