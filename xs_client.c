@@ -481,8 +481,10 @@ void xs_client_post(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nve
 		copy.len += vec[i].len;
 	p = kzalloc(struct_size(p, payload, copy.len), GFP_KERNEL);
 	if (!p) {
+		u32 now = xs_tx_epoch();	/* before the look: a later one is another */
+
 		if (tx.id && xs_tx_at_server(tx))
-			tx.epoch = xs_tx_epoch();
+			tx.epoch = now;
 		xs_client_call(type, tx, vec, nvec, ok, sizeof(ok), NULL);
 		return;
 	}
@@ -514,8 +516,7 @@ void xs_client_post(u32 type, struct xs_tx tx, const struct xs_vec *vec, u32 nve
  */
 bool xs_client_owe(struct xs_req *req)
 {
-	bool lost = req->result == -ECONNRESET || req->result == -ENOTCONN ||
-		    req->result == -EAGAIN;
+	bool lost = req->result == -ECONNRESET || req->result == -ENOTCONN;
 
 	lockdep_assert_held(&client.lock);
 	if (!lost || !req->out.hdr.tx_id || client.life == XS_DOWN ||

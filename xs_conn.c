@@ -64,8 +64,10 @@ static u32 id_of(const struct xs_conn *conn, u32 slot)
 	return conn->generation << SLOT_BITS | slot;
 }
 
+/* One that was sent, and lost, may come again. */
 static void begin(struct xs_req *req)
 {
+	req->out.done = 0;
 	req->state = XS_REQ_QUEUED;
 	req->error[0] = '\0';
 	req->next = NULL;

@@ -448,15 +448,6 @@ static void look_at_backend(struct xs_front_dev *dev)
 	xs_handshake(dev);
 }
 
-/* What has failed may go well now: somebody has changed something. */
-static void forgive(struct xs_front_dev *dev)
-{
-	dev->failures = 0;
-	dev->offers = 0;
-	dev->hold = false;
-	xs_device_set_flag(dev, &dev->view.left_alone, false);
-}
-
 static void finish(struct xs_front_dev *dev)
 {
 	if (xs_device_asked(dev, XS_ASK_GONE) && dev->view.found)
@@ -476,11 +467,11 @@ static void finish(struct xs_front_dev *dev)
 static void work(struct xs_front_dev *dev)
 {
 	if (test_and_clear_bit(XS_ASK_RETRY, &dev->asked))
-		forgive(dev);
+		xs_handshake_forgive(dev, false);
 	if (!dev->failures && !dev->view.refused)
 		xs_device_set_error(dev, NULL, 0);	/* what fails again will be said again */
 	if (!is_ending(dev) && test_and_clear_bit(XS_ASK_IDENTIFY, &dev->asked)) {
-		forgive(dev);
+		xs_handshake_forgive(dev, true);
 		identify(dev);
 	}
 	if (!is_ending(dev) && dev->view.found)

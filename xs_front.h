@@ -153,6 +153,7 @@ struct xs_front_view {
  * @failures: steps in a row that have failed
  * @offered: our keys are published, and no connection has come of them yet
  * @offers: how often that was so since the last connection
+ * @maybe_offered: our keys may be published: how the transaction ended is not known
  * @hold: do not begin anew before @not_before
  * @not_before: in jiffies
  * @owed: our state could not be written yet
@@ -182,7 +183,7 @@ struct xs_front_dev {
 	struct list_head keys;
 	bool is_set_up;
 	unsigned int failures;
-	bool offered, hold;
+	bool offered, maybe_offered, hold;
 	unsigned int offers;
 	unsigned long not_before;
 	bool owed;
@@ -233,6 +234,7 @@ static inline bool xs_device_asked(const struct xs_front_dev *dev, enum xs_front
 /* xs_handshake.c */
 void xs_handshake(struct xs_front_dev *dev);
 void xs_handshake_let_go(struct xs_front_dev *dev);
+void xs_handshake_forgive(struct xs_front_dev *dev, bool anew);
 
 /* xs_front_ring.c */
 void xs_front_rings_start(struct xs_front_dev *dev);

@@ -56,7 +56,10 @@ static int set_up(struct xs_front_dev *dev)
 	if (!err)
 		dev->offered = true;
 	dev->offers += !err;
-	if (err == -ECANCELED)	/* what the backend says next may ask for another set-up */
+	if (xs_store_failed(err))	/* and may have committed it all the same */
+		dev->maybe_offered = true;
+	/* What the backend says next may ask for another set-up; this one it has not seen. */
+	if (err == -ECANCELED && !dev->maybe_offered)
 		xs_handshake_let_go(dev);
 	return err;
 }
@@ -104,6 +107,22 @@ void xs_handshake_let_go(struct xs_front_dev *dev)
 	xs_device_tell(dev, dev->type->drv->release, "release");
 	drop_shared(dev);
 	dev->is_set_up = false;
+	dev->maybe_offered = false;
+}
+
+/**
+ * xs_handshake_forgive() - what has failed may go well now: somebody has changed something
+ * @dev: the caller's own device
+ * @anew: it was the toolstack; else the backend, which does not end its own pause by it
+ */
+void xs_handshake_forgive(struct xs_front_dev *dev, bool anew)
+{
+	dev->failures = 0;
+	if (anew)
+		dev->offers = 0;
+	if (dev->offers < OFFERS_MAX)
+		dev->hold = false;
+	xs_device_set_flag(dev, &dev->view.left_alone, false);
 }
 
 static int reconfigure(struct xs_front_dev *dev)

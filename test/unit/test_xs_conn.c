@@ -1586,6 +1586,43 @@ static void restart_in_a_search(void **state)
 	}
 }
 
+static enum fs_twist mute_the_first(struct fs_server *s, const struct xsd_sockmsg *hdr)
+{
+	return s->requests > 1 ? FS_ANSWER : FS_MUTE;
+}
+
+/* A request that was sent, whole or in part, when the ring broke is handed over once more. */
+static void comes_again(void **state)
+{
+	struct world *w;
+	struct call *c;
+	u32 half;
+
+	for (half = 0; half < 2; half++) {
+		w = world();
+		w->s.twist = mute_the_first;
+		w->s.mute = half;
+		c = call_write("k", half ? 3000 : 10);
+		queue(w, c);
+		assert_int_equal(settle(w), 0);
+		assert_int_equal(w->s.requests, !half);
+		xs_conn_break(w->c, -ECONNRESET);
+		assert_int_equal(c->req.result, -ECONNRESET);
+		w->s.mute = false;
+		fs_signal(&w->s);
+		xs_conn_restart(w->c, false);
+		c->dones = 0;
+		queue(w, c);
+		assert_int_equal(settle(w), 0);
+		assert_int_equal(w->s.requests, 2);
+		check_ok(c);
+		free_call(c);
+		w->s.opens = 0;
+		still_works(w);
+		end(w);
+	}
+}
+
 /* Of a message that is half in the ring the rest goes out; of a ring that is torn nothing does. */
 static void winds_up(void **state)
 {
@@ -2431,6 +2468,7 @@ int main(void)
 		cmocka_unit_test(restart_in_place),
 		cmocka_unit_test(restart_in_mid_message),
 		cmocka_unit_test(restart_in_a_search),
+		cmocka_unit_test(comes_again),
 		cmocka_unit_test(winds_up),
 		cmocka_unit_test(fresh_at_any_moment),
 		cmocka_unit_test(sane_vectors),
