@@ -758,16 +758,15 @@ int xs_conn_pump(struct xs_conn *conn)
 /* Takes the rest of a message that has come in part. Returns whether to signal. */
 static bool wind_up_in(struct xs_conn *conn)
 {
-	int unread;
+	u32 unread;
 
 	if (!conn->in.have || conn->in.whole || conn->seeking || conn->hold)
 		return false;
-	unread = xs_ring_look_unread(&conn->rsp);
-	if (unread <= 0)
-		return false;
+	xs_ring_look_unread(&conn->rsp);
+	unread = conn->rsp.n;	/* none when the indices cannot be, which xs_conn_torn() tells */
 	if (receive_step(conn) < 0)
 		conn->torn = true;
-	conn->stats.bytes_in += (u32)unread - conn->rsp.n;
+	conn->stats.bytes_in += unread - conn->rsp.n;
 	return xs_ring_publish_take(&conn->rsp);
 }
 

@@ -1623,6 +1623,72 @@ static void comes_again(void **state)
 	}
 }
 
+/*
+ * A reply has come in part, cut at each byte, when the ring breaks: the rest is taken, not while
+ * its place is held, and not what comes behind it. Where its id is in the part that is missing, it
+ * is nobody's.
+ */
+static void takes_the_rest(void **state)
+{
+	struct world *w;
+	struct call *c;
+	u32 cut, start;
+
+	for (cut = 1; cut < XS_HDR_SIZE + 60; cut++) {
+		w = world_at(cut, 0u - cut, cut);
+		start = w->c->rsp.at;
+		w->s.twist = hold_all;
+		c = call_pattern(60, 1);
+		queue(w, c);
+		assert_int_equal(settle(w), 0);
+		fs_release(&w->s);
+		w->s.chunk = cut;
+		until_come(w, cut);
+		xs_conn_break(w->c, -EIO);
+		free_call(c);
+		assert_false(xs_conn_between(w->c));
+		w->s.chunk = 0;
+		fs_signal(&w->s);
+		fs_run(&w->s);
+		fs_leftover(&w->s, "behind", 6);
+		w->c->hold = true;
+		assert_int_equal(xs_conn_wind_up(w->c), 0);
+		assert_int_equal(w->c->in.have, cut);
+		w->c->hold = false;
+		xs_conn_wind_up(w->c);
+		if (cut < XS_HDR_SIZE) {
+			assert_true(xs_conn_torn(w->c));
+			end(w);
+			continue;
+		}
+		assert_true(xs_conn_between(w->c));
+		assert_false(xs_conn_torn(w->c));
+		assert_int_equal(w->s.page->rsp_cons - start, XS_HDR_SIZE + 60);
+		assert_int_equal(w->c->stats.bytes_in, XS_HDR_SIZE + 60);
+		assert_int_equal(xs_conn_wind_up(w->c), 0);
+		assert_int_equal(w->s.page->rsp_cons - start, XS_HDR_SIZE + 60);
+		end(w);
+	}
+}
+
+/* What a search has found until now is not known for the beginning of a message. */
+static void a_search_takes_no_rest(void **state)
+{
+	struct world *w = world();
+	struct call *reset = call(XS_TYPE_RESET_WATCHES, "", 8);
+
+	w->s.chunk = 1;
+	xs_conn_seek(w->c, &reset->req);
+	until_come(w, 7);
+	fs_signal(&w->s);
+	fs_run(&w->s);
+	assert_int_equal(xs_conn_wind_up(w->c), 0);
+	assert_int_equal(w->c->in.have, 7);
+	xs_conn_break(w->c, -ECONNRESET);
+	free_call(reset);
+	end(w);
+}
+
 /* Of a message that is half in the ring the rest goes out; of a ring that is torn nothing does. */
 static void winds_up(void **state)
 {
@@ -2470,6 +2536,8 @@ int main(void)
 		cmocka_unit_test(restart_in_a_search),
 		cmocka_unit_test(comes_again),
 		cmocka_unit_test(winds_up),
+		cmocka_unit_test(takes_the_rest),
+		cmocka_unit_test(a_search_takes_no_rest),
 		cmocka_unit_test(fresh_at_any_moment),
 		cmocka_unit_test(sane_vectors),
 		cmocka_unit_test(deadlines),

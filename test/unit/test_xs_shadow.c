@@ -2387,6 +2387,7 @@ static void leaves_in_the_stores_message(void **state)
 			assert_true(may_leave(w));
 			assert_int_equal(w->k.events, events + (who == 2));
 			assert_int_equal(w->s.page->rsp_prod - w->s.page->rsp_cons, 16 + 9);
+			assert_int_equal(w->c->stats.bytes_in, w->s.page->rsp_cons + cut);
 			leave(w);
 			settled(w);
 			assert_int_equal(w->k.events, events + 1 + (who == 2));
