@@ -27,8 +27,8 @@ check:
 	@test/run check
 
 lab:
-	@test -n "$(T)" || { \
-		echo "usage: make lab T=name; names:" >&2; test/run --list >&2; exit 2; }
+	@test -n "$(T)" || { echo "usage: make lab T=name; names:" >&2; \
+		test/run --list lab | sed -n "s/^lab //p" >&2; exit 2; }
 	@test/run lab $(T)
 
 matrix:
@@ -74,7 +74,7 @@ help:
 	@echo 'make            xsfront.ko for the running kernel (KDIR=… for another)'
 	@echo 'make demo       the split-driver handshake, in a real Xen guest, on this machine'
 	@echo 'make test       all tests; up to 30 minutes'
-	@echo 'make check      the tests that need no guest; under 2 minutes'
+	@echo 'make check      the quick ones of those that need no guest; under 2 minutes'
 	@echo 'make lab T=name one test in the lab'
 	@echo 'make matrix     the tests with other versions of Linux, of Xen, and on Arm (T=name)'
 	@echo 'make soak       guests at work for MIN minutes, by SEED (T=own or share)'

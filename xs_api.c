@@ -22,7 +22,7 @@
 
 /**
  * xs_open() - become a user of the store
- * @name: for messages; not copied
+ * @name: whose it is, for who debugs: no message shows it; not copied
  *
  * Context: may sleep.
  *
@@ -323,8 +323,8 @@ EXPORT_SYMBOL_GPL(xs_get_permissions);
  *
  * Context: may sleep.
  *
- * Return: 0; -EINVAL for a @count of 0; -E2BIG when they do not fit a message; -ENOMEM; what
- * xsfront.h lists.
+ * Return: 0; -EINVAL for a @count of 0; -E2BIG for one over 512, and when they do not fit a
+ * message; -ENOMEM; what xsfront.h lists.
  */
 int xs_set_permissions(struct xs_handle *h, u32 tx, const char *path,
 		       const struct xs_permission *perms, unsigned int count)
@@ -384,11 +384,11 @@ EXPORT_SYMBOL_GPL(xs_get_domain_path);
  * @tx: takes its id, never XS_NO_TRANSACTION
  *
  * The store allows a guest a number of open transactions (10 by default): one too many waits until
- * another has ended. Context: may sleep.
+ * another that goes through this module has ended. Context: may sleep.
  *
- * Return: 0; -ENOSPC or -EDQUOT when there are still too many at the deadline; -ENOMEM; -EBUSY when
- * one that was lost fifteen connections ago, and has not been ended, has the same id; what
- * xsfront.h lists.
+ * Return: 0; -ENOSPC or -EDQUOT when there are still too many at the deadline, or at once where
+ * none of them is ours (in a share: all are the kernel's); -ENOMEM; -EBUSY when one that was lost
+ * fifteen connections ago, and has not been ended, has the same id; what xsfront.h lists.
  */
 int xs_transaction_start(struct xs_handle *h, u32 *tx)
 {
@@ -450,7 +450,8 @@ static int pause(unsigned int run)
  * xs_transaction() - do something in a transaction, again and again until it is committed
  * @h: a handle
  * @fn: does it, in transaction @tx; run again from its beginning when somebody else has changed
- *	what it has read or written. 0, or a negative errno to have nothing of it happen
+ *	what it has read or written. 0; -EAGAIN to be run again; or another negative errno to
+ *	have nothing of it happen
  * @ctx: handed to @fn
  *
  * A commit is sent only when @fn has returned 0. Between two runs there is a pause, random and

@@ -205,7 +205,7 @@ static int watch_and_read(struct xs_front_group *group, struct xs_op *ops, unsig
  * @n: how many
  *
  * The first one of a group sets the watch, and reads behind it in the same flight. What changes
- * after this leads to a look. Without a watch, -ENOSPC or -EDQUOT when the guest has too many, the
+ * after this leads to a look. Without a watch, -E2BIG or -EDQUOT when the guest has too many, the
  * device looks again later, which tries that again. Context: may sleep.
  *
  * Return: as xs_read_many(); 0 where it has set the watch, or tried to, whatever came of the reads.

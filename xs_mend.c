@@ -7,10 +7,11 @@
  *    └── came back ─── DEAD      (requests fail at once, with ENOTCONN)
  *
  * What breaks a ring: an index that cannot be, an error that the server shows, a length over 4096,
- * a reply that nobody asked for; and when it has been silent for longer than the deadline, half a
- * message, or replies owed in all slots. What is in flight then ends with ECONNRESET,
- * transactions are over (they say EAGAIN, and a server that still has them is told later, see
- * xs_client_owe()), and everything else waits for the mending, in two ways:
+ * a reply that nobody asked for (in a share that is passed to the kernel, which drops it); and when
+ * it has been silent for longer than the deadline, half a message, or replies owed in all slots.
+ * What is in flight then ends with ECONNRESET, transactions are over (they say EAGAIN, and a server
+ * that still has them is told later, see xs_client_owe()), and everything else waits for the
+ * mending, in two ways:
  *   reconnect   where the server offers it: it makes the rings new (docs/misc/xenstore-ring.txt).
  *   seek        where it does not, but the page looks sane: the response stream is searched for the
  *               reply to a request of ours, as after an unclean predecessor (xs_in_seek()).

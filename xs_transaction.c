@@ -3,8 +3,8 @@
  * xs_transaction.c - transactions at the server, whoever in this guest has them.
  *
  * The server allows a guest a handful of open transactions (10 by default), not each program. So
- * one that is refused for the quota waits here until another of the guest's ends, until its
- * deadline.
+ * one that is refused for the quota waits here until another of ours ends, until its deadline; in a
+ * share those of the kernel's are not counted, and where they are all, it fails at once.
  *
  * A start whose caller has gone must not leave a transaction open that nobody knows: the request is
  * on the heap, and when its late reply brings an id, the same request goes out again to end it.
@@ -139,7 +139,8 @@ static bool nobody_wants(const bool *unwanted)
  * Context: may sleep. Waits, with the deadline of all calls, when the guest has too many open.
  *
  * Return: 0; -EINTR for one that nobody wants any more, or whose caller is killed; -ENOSPC or
- * -EDQUOT when the guest still has too many open at the deadline; -ENOMEM; what xsfront.h lists.
+ * -EDQUOT when the guest still has too many open at the deadline, or none of them is ours; -ENOMEM;
+ * what xsfront.h lists.
  */
 int xs_tx_start(struct xs_tx *tx, u32 who, const bool *unwanted)
 {

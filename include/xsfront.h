@@ -12,7 +12,7 @@
  * Waiting: every call ends. It can be killed (a fatal signal to the caller) where it does not say
  * otherwise, and each request of it has a deadline, the module parameter `timeout` (seconds). A
  * request that was given up may have reached the store or not; its late reply is recognised and
- * dropped.
+ * dropped. xs_unwatch() and xs_close() wait for callbacks that run, as long as those take.
  *
  * Every call that talks to the store can return, beside what it lists itself:
  *   -ETIMEDOUT   the deadline passed
@@ -22,9 +22,11 @@
  *   -EAGAIN      the transaction's connection is no more: run the whole transaction again
  *   -EINVAL, -ENAMETOOLONG   a path that cannot be one; -EINVAL also for a transaction that the
  *                handle does not have
- *   -E2BIG       path and value are more than the 4096 bytes that a message may carry
- *   -EPROTO      the store's answer makes no sense
- *   -EREMOTEIO   the store gave an error that has no number (the log shows its name)
+ *   -E2BIG       path and value are more than the 4096 bytes that a message may carry; also C
+ *                xenstored's word for one watch too many
+ *   -EPROTO, -ENOBUFS   the store's answer makes no sense, or is longer than it can be
+ *   -EREMOTEIO   the store gave an error that has no number (of a plain call, the log shows its
+ *                name)
  * or the errno that the store itself sent: EACCES, ENOENT, EQUOTA as -EDQUOT, …
  */
 #ifndef XSFRONT_H

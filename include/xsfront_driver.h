@@ -11,8 +11,10 @@
  *              └───── when the backend is back ────┘
  *
  * probe and remove are paired, and so are setup and release, connect and disconnect; each is called
- * at most once in a row. All but event come one after another for one device, from a workqueue, and
- * may sleep; another device's are not held up by them. None is called after xs_front_unregister().
+ * at most once in a row. One that has failed is not paired: what it made itself, beside rings and
+ * keys, it takes back itself. All but event come one after another for one device, from a
+ * workqueue, and may sleep; another device's are not held up by them. None is called after
+ * xs_front_unregister().
  *
  * Who owns what: what xs_front_ring() has made is the core's. It is the driver's to use from setup
  * to the end of disconnect, and not to be touched after that: the backend may have it mapped until
@@ -59,7 +61,7 @@ struct xs_front_type;
  *	   be given back or sent anew. Rings go after this. Also called for a device that has been
  *	   taken away, or when a driver leaves and the backend does not let go in time: then grants
  *	   may still be in use, see xs_front_end_grant(). Optional
- * @given_up: no connection is tried any more: set-up has failed three times in a row, or both ends
+ * @given_up: no connection is tried any more: steps have failed three times in a row, or both ends
  *	      are closed and the toolstack has said that it is over (online is 0). The device is
  *	      there until it is removed, and should it come to a connection after all, @connect
  *	      says so. Who waits for the device can be told now. Optional
