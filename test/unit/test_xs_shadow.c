@@ -1696,6 +1696,26 @@ static void come_and_go(void **state)
 	end(w);
 }
 
+/* Where nothing waits, a pause lets nothing out. */
+static void pause_with_nothing_queued(void **state)
+{
+	struct world *w = world();
+	struct call *call = call_pattern(8, 1);
+	u32 seen = w->s.requests;
+
+	xs_conn_pause(w->c);
+	send_call(w, call);
+	settled(w);
+	assert_int_equal(w->s.requests, seen);
+	assert_true(xs_conn_quiet(w->c));
+	assert_false(xs_conn_idle(w->c));
+	xs_conn_restart(w->c, false);
+	w->due = true;
+	settled(w);
+	check_call(call);
+	end(w);
+}
+
 /* Our calls before the pause go out, those after it wait, also when one of the first is taken back. */
 static void pause(void **state)
 {
@@ -2767,6 +2787,7 @@ int main(void)
 		cmocka_unit_test(strays),
 		cmocka_unit_test(in_step_vectors),
 		cmocka_unit_test(come_and_go),
+		cmocka_unit_test(pause_with_nothing_queued),
 		cmocka_unit_test(pause),
 		cmocka_unit_test(forget_every_cut),
 		cmocka_unit_test(forget_beside_a_stray),
