@@ -4,7 +4,7 @@
 # lab: --type pvh --store oxenstored
 # timeout: 120
 # turns: by the day
-# debug: 2 in kasan
+# debug: 3 in kasan
 #
 # hostile-user.sh - a user who throws whatever he can at all files that the module has, as root,
 # from 8 processes, for THROW_SECONDS (a minute where the kernel is kasan); nobody can write to any
@@ -23,8 +23,6 @@ export XENSTORED_PATH=$node
 ok "the echo device comes" wait_for 30 test -c /dev/xsecho0
 # shellcheck disable=SC2086 # files are words
 tap ./throw nobody $files
-fails "nobody can read the node" 1 setpriv --reuid 65534 head -c0 $node
-fails "nor what debugfs has" 1 setpriv --reuid 65534 cat $debugfs/frames
 
 mark
 at_once=

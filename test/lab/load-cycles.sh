@@ -43,7 +43,8 @@ mark
 ok "insmod once more" insmod ./xsfront.ko
 ok "dom0 is told" tell cycled
 ok "the device comes" wait_for 30 test -c /dev/xsecho0
-ok "both ends are Connected" dmesg_has 'device/echo/0: front Connected, back Connected'
+ok "both ends are Connected" wait_for 10 \
+	dmesg_has 'device/echo/0: front Connected, back Connected'
 tap ./echo_io stream /dev/xsecho0 10000
 ok "dom0 has counted again" await counted-again
 plan

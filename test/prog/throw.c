@@ -5,7 +5,8 @@
  *
  *   throw SEED SECONDS PROCESSES FILE…          as we are; each call on one of FILE…
  *   throw at-once SEED SECONDS PROCESSES FILE…  the same, random and sound frames together
- *   throw nobody FILE…                          as nobody: which can be opened to write, or read?
+ *   throw nobody FILE…                          as nobody: which can be opened to write, to read?
+ *                                               Parameters are for all to read
  *
  * The first FILE is the store's node. Frames are thrown too, whole, cut and with bits of them
  * turned; and after that, for a quarter as long, sound ones: where a stream has been torn no watch
@@ -276,24 +277,35 @@ static void throw_all(throws *one, unsigned long least, unsigned int seed, int s
 	check(calls > least && good > least / 5, "they have called, and not all was refused");
 }
 
+/* Is it not refused as it should be? */
+static bool opens(const char *name, int how, const char *done)
+{
+	int fd = open(name, how | O_NONBLOCK);
+
+	if (fd < 0 && errno == EACCES)
+		return false;
+	printf("# %s: %s %s\n", name, fd < 0 ? strerror(errno) : "can be", fd < 0 ? "" : done);
+	close(fd);
+	return true;
+}
+
 static void as_nobody(void)
 {
-	bool written = false;
-	int i, fd;
+	bool written = false, seen = false;
+	int i;
 
 	if (setgid(NOBODY) || setuid(NOBODY)) {
 		check(false, "nobody can be nobody");
 		return;
 	}
 	for (i = 0; i < nnames; i++) {
-		fd = open(names[i], O_WRONLY | O_NONBLOCK);
-		if (fd < 0 && errno == EACCES)
-			continue;
-		printf("# %s: %s\n", names[i], fd < 0 ? strerror(errno) : "can be written");
-		written = true;
-		close(fd);
+		if (opens(names[i], O_WRONLY, "written"))
+			written = true;
+		if (strncmp(names[i], "/sys/module/", 12) && opens(names[i], O_RDONLY, "read"))
+			seen = true;
 	}
 	check(!written, "nobody can write to none of %d files", nnames);
+	check(!seen, "nor read what is not a parameter");
 }
 
 int main(int argc, char **argv)
@@ -312,7 +324,7 @@ int main(int argc, char **argv)
 		names = argv + 4;
 		nnames = argc - 4;
 		throw_all(throw_one, 1000, atoi(argv[1]), atoi(argv[2]), atoi(argv[3]));
-		throw_all(throw_session, 100, atoi(argv[1]), 2 + atoi(argv[2]) / 4,
+		throw_all(throw_session, 20, atoi(argv[1]), 2 + atoi(argv[2]) / 4,
 			  atoi(argv[3]));
 	} else {
 		fprintf(stderr, "throw [at-once] SEED SECONDS PROCESSES FILE…\n"

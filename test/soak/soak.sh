@@ -55,9 +55,16 @@ kinds() {
 }
 
 differences() {
-	awk 'NR == FNR { was[$1] = $2; next }
+	awk -v first="$1" 'FILENAME == first { was[$1] = $2; next }
+		{ now[$1] = 1 }
 		was[$1] != $2 { printf "%s%s %s -> %s", sep, $1, was[$1], $2; sep = ", " }
-		' "$1" "$2"
+		END {
+			for (n in was)
+				if (!(n in now)) {
+					printf "%s%s is not counted", sep, n
+					sep = ", "
+				}
+		}' "$1" "$2"
 }
 
 compare() {

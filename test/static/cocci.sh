@@ -13,8 +13,11 @@ listed xs_front.c xs_front_register	it is listed only where err is 0
 '
 
 find_by() {
-	timeout 300 spatch --very-quiet --timeout 60 --cocci-file "test/static/cocci/$1.cocci" \
-		"${@:2}" 2>&1 | sort -u
+	{
+		timeout 300 spatch --very-quiet --timeout 60 \
+			--cocci-file "test/static/cocci/$1.cocci" "${@:2}" 2>&1 ||
+			echo "$1: spatch has ended with $?"
+	} | sort -u
 }
 
 # The function around a line.

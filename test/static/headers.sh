@@ -4,6 +4,7 @@
 # for the lab: on a machine where somebody once installed more, nothing else would miss it.
 cd "$(dirname "$0")/../.." || exit 1
 . test/static/lib.sh
+set -o pipefail
 
 need gcc
 need dpkg-query
