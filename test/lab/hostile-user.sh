@@ -29,6 +29,7 @@ at_once=
 [ "$(xenstore-read data/server)" != oxenstored ] || at_once=at-once
 # shellcheck disable=SC2086
 tap ./throw $at_once "${THROW_SEED:-1}" "${THROW_SECONDS:-$((12 * lab_slower))}" 8 $files
+ok "the log says nothing of a broken ring" dmesg_has_not 'xsfront: .*(broken|dead)'
 echo 30 >/sys/module/xsfront/parameters/timeout
 is "the module is live" "$(cat /sys/module/xsfront/parameters/state)" live
 ok "the store answers" timeout 20 xenstore-read domid
@@ -36,7 +37,6 @@ ok "a value is written" xenstore-write data/after-throw 1
 is "and read" "$(xenstore-read data/after-throw)" 1
 kernel_test read_write
 kernel_test watch
-ok "the log says nothing of a broken ring" dmesg_has_not 'xsfront: .*(broken|dead)'
 ok "and shows no address" sh -c '! dmesg | grep -E "xsf.*ffff[0-9a-f]{12}"'
 ok "nor a control character" sh -c '! dmesg | grep -a "xsf.*[[:cntrl:]]"'
 ok "nor does a file" sh -c "! grep -aE 'ffff[0-9a-f]{12}' $debugfs/stats $debugfs/devices"

@@ -26,6 +26,8 @@ before=$(count)
 echo "# $before"
 mark
 tap ./front_dom0 churn "$GUEST" "$HOTPLUG_SECONDS" 2
+connected=$(log | grep -c 'front Connected, back Connected')
+ok "devices have connected meanwhile: $connected" test "$connected" -gt 5
 tell over
 ok "the guest has counted" await counted 60
 counted || sleep 2	# the last of dom0's own may still be on their way out

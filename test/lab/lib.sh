@@ -231,7 +231,8 @@ kernel_test() {
 	sed -n 's/^xs_test: \(ok - \|not ok - \|# \)/\1/p' "$lab_out.log" >"$lab_out"
 	relay_tap "$lab_out"
 	lab_said=$(sed -n "s/^xs_test: end of $lab_name: //p" "$lab_out.log")
-	if [ "$lab_said" != "$((lab_good + lab_bad)) checks" ] ||
+	if [ $((lab_good + lab_bad)) -eq 0 ] ||
+		[ "$lab_said" != "$((lab_good + lab_bad)) checks" ] ||
 		[ $lab_status -ne $ECANCELED ]; then
 		{
 			echo "insmod: errno $lab_status"

@@ -31,12 +31,14 @@ round() {
 	ok "round $1: it runs again, and dom0 says so" await "restored$1" 90
 	ok "round $1: the log says that the module is back" dmesg_has \
 		'attach share: back after the suspension'
+	now=$(home)
+	like "round $1: the store says which domain it is" "$now" '^[1-9][0-9]*$'
 	if [ "$1" = 1 ]; then
-		ok "round $1: it is another domain" test "$(home)" != "$was"
+		ok "round $1: it is another domain" test "$now" != "$was"
 	else
-		is "round $1: it is the same domain" "$(home)" "$was"
+		is "round $1: it is the same domain" "$now" "$was"
 	fi
-	is "round $1: the kernel's node agrees" "$(kernels xenstore-read domid)" "$(home)"
+	is "round $1: the kernel's node agrees" "$(kernels xenstore-read domid)" "$now"
 	is "round $1: it is live" "$(cat /sys/module/xsfront/parameters/state)" live
 	before=$(wc -l <events)
 	ok "round $1: a write through ours" xenstore-write data/seen "$1"
