@@ -25,7 +25,7 @@ ok "programs wait at the device" open_and_wait
 mark
 tell remove-module
 ok "the device goes" wait_for 30 gone
-ok "the programs end well" wait $waiter
+ok "the programs end well" wait "$waiter"
 tap cat gone.out
 ok "the log says so" wait_for 10 dmesg_has \
 	'device/echo/0: front Clos(ing|ed), back Clos(ing|ed)'
@@ -40,7 +40,7 @@ ok "programs wait at the device" open_and_wait
 mark
 tell remove-device
 ok "the device goes" wait_for 30 gone
-ok "the programs end well" wait $waiter
+ok "the programs end well" wait "$waiter"
 tap cat gone.out
 ok "the log says so" wait_for 10 dmesg_has 'device/echo/0: gone'
 ok "nothing is left in the store" wait_for 10 sh -c '! xenstore-exists device/echo/0'
